@@ -25,11 +25,11 @@ Deno.test("container.create into the cgroup of another container is refused, and
   await assert.rejects(client.call("container.create", { id: "third", spec: spelled }), refused);
   await client.call("container.start", { id: "first" });
   await assert.rejects(second, refused);
-  assert.equal((await client.call("container.state", { id: "first" })).status, "running");
-  await client.call("container.delete", { id: "first", force: true });
+  assert.equal((await daemon.stateOf("first")).status, "running");
+  await daemon.remove("first");
   // It is free again.
   await second();
-  await client.call("container.delete", { id: "second", force: true });
+  await daemon.remove("second");
 });
 
 Deno.test("container.create into a cgroup that has processes is refused, whoever's they are", async () => {
@@ -39,14 +39,14 @@ Deno.test("container.create into a cgroup that has processes is refused, whoever
   const spec = one.spec(["sleep", "1000"], { linux: { cgroupsPath } });
   await one.client.call("container.create", { id: "c", spec });
   await one.client.call("container.start", { id: "c" });
-  const { pid } = await one.client.call("container.state", { id: "c" });
+  const { pid } = await one.stateOf("c");
   await assert.rejects(
     other.client.call("container.create", { id: "c", spec }),
     (error: Error) =>
       error instanceof FailedPreconditionError && error.message.includes(cgroupsPath) &&
       error.message.includes(`${pid}`),
   );
-  assert.equal((await one.client.call("container.state", { id: "c" })).status, "running");
+  assert.equal((await one.stateOf("c")).status, "running");
 });
 
 Deno.test("container.create into a cgroup above or below that of another container is refused", async () => {
@@ -87,7 +87,7 @@ Deno.test("container.create: of two daemons that take one cgroup at the same tim
         assert.ok(result.reason instanceof FailedPreconditionError, String(result.reason));
         assert.ok(result.reason.message.includes(cgroupsPath));
       } else {
-        await daemons[index]?.client.call("container.delete", { id, force: true });
+        await daemons[index]?.remove(id);
       }
     }
     assert.deepEqual(cgroupsOf(cgroupsPath.slice(1)), [], "nothing is left of either");
@@ -104,12 +104,12 @@ Deno.test({
     const cgroupsPath = uniqueName("relative");
     const spec = daemon.spec(["sleep", "1000"], { linux: { cgroupsPath } });
     const { pid } = await client.call("container.create", { id: "c", spec });
-    const { bundle } = await client.call("container.state", { id: "c" });
+    const { bundle } = await daemon.stateOf("c");
     const { cgroupsPath: recorded } = JSON.parse(Deno.readTextFileSync(`${bundle}/berth.json`));
     assert.match(recorded, new RegExp(`^/berth-[0-9a-f]{12}/${cgroupsPath}$`));
     const lines = Deno.readTextFileSync(`/proc/${pid}/cgroup`).split("\n");
     assert.ok(lines.some((line) => line.endsWith(`:${recorded}`)), lines.join());
-    await client.call("container.delete", { id: "c", force: true });
+    await daemon.remove("c");
     // The runtime has made the cgroup; where is not known yet.
     failpoints.arm("shim.create.claim=crash");
     await assert.rejects(client.call("container.create", { id: "c", spec }));

@@ -54,8 +54,8 @@ Deno.test("cgroups path: a container whose spec names none is below the daemon's
         assert.notDeepEqual(await runWithout(other, id), [path]);
       }
       // Of two daemons on one machine each has its own.
-      await daemon.client.call("container.delete", { id: "web", force: true });
-      const { status } = await other.client.call("container.state", { id: "web" });
+      await daemon.remove("web");
+      const { status } = await other.stateOf("web");
       assert.equal(status, "running");
     });
   });
@@ -100,7 +100,7 @@ Deno.test({
     await run(["systemctl", "daemon-reload"]);
     const { memory, pids } = await daemon.client.call("container.stats", { id: "web" });
     assert.deepEqual([memory?.limitBytes, pids?.limit], [limit, 9]);
-    await daemon.client.call("container.delete", { id: "web", force: true });
+    await daemon.remove("web");
     assert.deepEqual(cgroupsOf(path.slice(1)), []);
     await until("the end of the unit", async () => !(await units()).includes(unit));
   },

@@ -55,8 +55,8 @@ for (const [mode, config] of Object.entries(MODES)) {
     const ids = ["a", "b", "c", "d"];
     await Promise.all(ids.map(async (id) => {
       await daemon.run(id, HOG, limited);
-      assert.equal((await daemon.client.call("container.wait", { id })).exitStatus, 137);
-      const state = await daemon.client.call("container.state", { id });
+      assert.equal((await daemon.exitOf(id)).exitStatus, 137);
+      const state = await daemon.stateOf(id);
       assert.deepEqual([state.status, state.oomKilled], ["stopped", true]);
       await daemon.client.call("container.delete", { id });
       await events.wait({ type: "delete", id });
@@ -76,12 +76,12 @@ Deno.test("OOM kills of a child are told while init lives on, across a restart o
   await using _writer = writer;
   await writer.write("now\n");
   assertOom(await before.wait({ type: "oom", id: "one" }), 1);
-  const state = await daemon.client.call("container.state", { id: "one" });
+  const state = await daemon.stateOf("one");
   assert.deepEqual([state.status, state.oomKilled], ["running", true]);
 
   await daemon.restart();
   await daemon.connected("one");
-  assert.equal((await daemon.client.call("container.state", { id: "one" })).oomKilled, true);
+  assert.equal((await daemon.stateOf("one")).oomKilled, true);
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await writer.write("again\n");
   assertOom(await events.wait({ type: "oom", id: "one" }, 2), 2);
@@ -112,7 +112,7 @@ Deno.test("oom: an OOM kill in an exec is told before the exec's exit", async ()
     "create start exec-added:hog exec-started:hog oom exit:hog",
   );
   assertOom(events.matching({ type: "oom" })[0], 1);
-  const state = await daemon.client.call("container.state", { id: "one" });
+  const state = await daemon.stateOf("one");
   assert.deepEqual([state.status, state.oomKilled], ["running", true]);
 });
 
@@ -143,11 +143,9 @@ Deno.test("OOM kills while no daemon runs are told after its start, before the e
 
   await daemon.start();
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
-  assert.equal((await daemon.client.call("container.wait", { id: "init" })).exitStatus, 137);
+  assert.equal((await daemon.exitOf("init")).exitStatus, 137);
   const target = { id: "child", execId: "hog" };
-  await until("its exec", async () => {
-    return (await daemon.client.call("container.state", { id: "child" })).processes.length > 0;
-  });
+  await daemon.untilState("child", ({ processes }) => processes.length > 0);
   assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 137);
   await events.wait({ type: "exit", id: "init" });
   await events.wait({ type: "exit", execId: "hog" });
@@ -158,7 +156,7 @@ Deno.test("OOM kills while no daemon runs are told after its start, before the e
   );
   for (const id of ["init", "child"]) {
     assertOom(events.matching({ type: "oom", id })[0], 1);
-    assert.equal((await daemon.client.call("container.state", { id })).oomKilled, true);
+    assert.equal((await daemon.stateOf(id)).oomKilled, true);
   }
 
   await daemon.restart();
@@ -175,7 +173,7 @@ Deno.test("oom: a container that is killed by somebody is not said to be out of 
   await daemon.run("one", ["sleep", "1000"], limited);
   await daemon.client.call("container.kill", { id: "one", signal: "KILL" });
   await events.wait({ type: "exit", id: "one" });
-  assert.equal((await daemon.client.call("container.state", { id: "one" })).oomKilled, undefined);
+  assert.equal((await daemon.stateOf("one")).oomKilled, undefined);
   assert.equal(events.types("one"), "create start exit");
 });
 

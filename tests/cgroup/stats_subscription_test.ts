@@ -35,13 +35,13 @@ Deno.test("stats.subscribe sends readings of many containers, with their CPU usa
     ticks.flatMap(({ containers }) => containers)
       .find(({ id, cpuPercent }) => id === "busy" && cpuPercent !== undefined && cpuPercent > 0));
   assert.equal(busy.status, "running");
-  assert.equal(busy.instance, (await client.call("container.state", { id: "busy" })).instance);
+  assert.equal(busy.instance, (await daemon.stateOf("busy")).instance);
   const [first] = ticks;
   assert.deepEqual(first?.containers.map(({ id }) => id), ["busy", "idle"]);
   assert(first.containers.every(({ cpuPercent }) => cpuPercent === undefined));
   assert(ticks.every((tick) => tick.subscription === subscription));
 
-  await client.call("container.delete", { id: "busy", force: true });
+  await daemon.remove("busy");
   await until(
     "a reading without it",
     () => ticks.at(-1)?.containers.map(({ id }) => id).join() === "idle",

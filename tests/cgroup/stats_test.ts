@@ -80,7 +80,7 @@ Deno.test("container.stats tells what a container uses and may use", async () =>
   assert.equal(created.pids?.limit, undefined);
 
   await daemon.client.call("container.kill", { id: "busy", signal: "KILL" });
-  await daemon.client.call("container.wait", { id: "busy" });
+  await daemon.exitOf("busy");
   await assert.rejects(stats(daemon, "busy"), FailedPreconditionError);
 });
 
@@ -153,7 +153,7 @@ Deno.test("stats: metrics over a Unix socket: what happens is counted, across re
   await peer.call("events.subscribe", {});
   await daemon.run("busy", BUSY, limited);
   await daemon.run("dead", ["true"]);
-  await daemon.client.call("container.wait", { id: "dead" });
+  await daemon.exitOf("dead");
   await assert.rejects(daemon.client.call("container.start", { id: "none" }));
 
   const first = await scrape(address);

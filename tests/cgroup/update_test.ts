@@ -59,7 +59,7 @@ Deno.test("update: a new limit of tasks shows in stats and stops forks", async (
   await update(daemon, "one", { pids: { limit: 2 } });
   assert.equal((await limits(daemon, "one")).pids, 2);
   await writer.write("go\n");
-  const { exitStatus } = await daemon.client.call("container.wait", { id: "one" });
+  const { exitStatus } = await daemon.exitOf("one");
   assert.notEqual(exitStatus, 0, "it could not fork");
 });
 
@@ -106,7 +106,7 @@ Deno.test("update: a value that the runtime refuses is a RuntimeError in its wor
       return true;
     });
   }
-  const { status } = await daemon.client.call("container.state", { id: "one" });
+  const { status } = await daemon.stateOf("one");
   assert.equal(status, "running");
   assert.equal((await limits(daemon, "one")).memory, 128 * MIB);
 });
@@ -136,7 +136,7 @@ Deno.test("berth update changes several containers; one that has stopped has it 
   assert.equal(resources.memory.limit, 64 * MIB);
   assert.equal(resources.pids.limit, 7);
   await daemon.client.call("container.kill", { id: "one", signal: "KILL" });
-  await daemon.client.call("container.wait", { id: "one" });
+  await daemon.exitOf("one");
   await update(daemon, "one", { pids: { limit: 8 } });
   await assert.rejects(update(daemon, "one", { memory: { limit: 64 * MIB, swap: 32 * MIB } }), {
     kind: "InvalidParams",

@@ -111,7 +111,7 @@ Deno.test("berth cp works on containers that do not run, through mounts of those
   await ok(daemon, ["cp", "c:/mnt/g", `${file}.paused`]);
   await ok(daemon, ["resume", "c"]);
   await ok(daemon, ["kill", "c"]);
-  await daemon.client.call("container.wait", { id: "c" });
+  await daemon.exitOf("c");
   await ok(daemon, ["cp", file, "c:/tmp/late"]);
   await ok(daemon, ["cp", "c:/tmp/late", `${file}.late`]);
   assert.equal(Deno.readTextFileSync(`${file}.late`), "content");
@@ -231,7 +231,7 @@ Deno.test("berth cp never replaces a mount point", async () => {
   );
   // Without its processes a container has no mounts: its next start covers what was copied.
   await ok(daemon, ["kill", "c"]);
-  await daemon.client.call("container.wait", { id: "c" });
+  await daemon.exitOf("c");
   await ok(daemon, ["cp", file, "c:/conf"]);
   await ok(daemon, ["start", "c"]);
   assert.equal(await sh(daemon, "c", "cat /conf"), "mounted");

@@ -12,7 +12,7 @@ function longRun(daemon: TestDaemon, ...options: string[]): string[] {
 }
 
 async function killShim(daemon: TestDaemon): Promise<void> {
-  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   Deno.kill(shimPid, "SIGKILL");
 }
 

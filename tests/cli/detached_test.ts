@@ -87,7 +87,7 @@ Deno.test("berth create, start and attach give what run gives", async () => {
   const create = ["create", "-i", ...rootfsArgs(daemon)];
   const made = await cli(daemon, [...create, "--name", "a", ...sh("echo begun; cat; exit 4")]);
   assert.deepEqual(made, { code: 0, stdout: "a\n", stderr: "" });
-  const state = await daemon.client.call("container.state", { id: "a" });
+  const state = await daemon.stateOf("a");
   assert.equal(state.status, "created");
   const attached = await cli(daemon, ["start", "-ai", "a"], { stdin: "typed\n" });
   assert.deepEqual(attached, { code: 4, stdout: "begun\ntyped\n", stderr: "" });

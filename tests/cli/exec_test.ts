@@ -25,7 +25,7 @@ Deno.test("berth exec passes input, output and exit status through", async () =>
     });
     assert.equal(piped.stdout.trim(), "200000");
     assert.equal((await cli(daemon, ["exec", "c", "cat"], { stdin: "no" })).stdout, "");
-    const { processes } = await daemon.client.call("container.state", { id: "c" });
+    const { processes } = await daemon.stateOf("c");
     assert.deepEqual(processes, []);
   });
 });
@@ -64,7 +64,7 @@ Deno.test("berth exec says by its exit status what went wrong", async () => {
       assert.match(result.stderr, /^berth: [^\n]+\n$/);
     }
     await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
-    await daemon.client.call("container.wait", { id: "c" });
+    await daemon.exitOf("c");
     assert.equal((await cli(daemon, ["exec", "c", "true"])).code, 125);
   });
 });
@@ -127,7 +127,7 @@ Deno.test("berth exec: a signal to exec reaches the process in the container", a
     child.kill("SIGTERM");
     assert.equal((await within("the end of exec", child.status)).code, 9);
     await output.cancel();
-    const { status } = await daemon.client.call("container.state", { id: "c" });
+    const { status } = await daemon.stateOf("c");
     assert.equal(status, "running");
   });
 });
@@ -172,7 +172,7 @@ Deno.test("berth exec tells the status of a process whose shim is killed", async
     const output = exec.stdout.pipeThrough(new TextDecoderStream()).getReader();
     // What it shows comes after its own wait for the process.
     assert.equal((await within("what it shows", output.read())).value, "begun\n");
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     Deno.kill(shimPid, "SIGKILL");
     assert.equal((await within("the end of exec", exec.status)).code, 137);
     assert.equal((await within("its output's end", output.read())).done, true);

@@ -107,7 +107,7 @@ Deno.test("berth: a daemon that dies in a create, and comes back, is asked what 
     await daemon.start();
     assert.deepEqual(await running, { code, stdout, stderr: "" });
   }
-  await daemon.client.call("container.wait", { id: "two" });
+  await daemon.exitOf("two");
   assert.equal((await cli(daemon, ["logs", "two"])).stdout, "out\n");
 });
 

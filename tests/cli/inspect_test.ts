@@ -15,7 +15,7 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   );
   await runDetached(daemon, "one", "sleep", "1000");
   await runDetached(daemon, "two", "sh", "-c", "exit 3");
-  await daemon.client.call("container.wait", { id: "two" });
+  await daemon.exitOf("two");
   await daemon.client.call("container.create", { id: "raw", spec: daemon.spec(["sleep", "7"]) });
   const { stdout } = await cli(daemon, ["ps"]);
   const [, raw = "", two = "", one = ""] = stdout.split("\n");
@@ -89,7 +89,7 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     ] as const
   ) assert.match((await cli(daemon, args)).stdout, expected);
   // Started is not yet running: the runtime's own process becomes the container's.
-  const { pid } = await daemon.client.call("container.state", { id: "one" });
+  const { pid } = await daemon.stateOf("one");
   await untilRuns(pid, "sleep 1000");
   assert.match(
     (await cli(daemon, ["top", "one"])).stdout,
@@ -111,7 +111,7 @@ Deno.test("berth: on a terminal a long id leaves the status of every container i
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a".repeat(76), "sleep", "1000");
   await runDetached(daemon, "bad", "sh", "-c", "exit 3");
-  await daemon.client.call("container.wait", { id: "bad" });
+  await daemon.exitOf("bad");
   const show = async (env: Record<string, string>) => {
     await using terminal = new PtyProcess([...program(), "ps"], {
       env: { BERTH_SOCKET: daemon.socket, ...env },
@@ -141,7 +141,7 @@ Deno.test("berth inspect prints the state, and the spec on demand", async () => 
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "one", "sleep", "1000");
   const state = JSON.parse((await cli(daemon, ["inspect", "one"])).stdout);
-  const told = await daemon.client.call("container.state", { id: "one" });
+  const told = await daemon.stateOf("one");
   assert.deepEqual(state, { ...told, resources: {} });
   const [line] = jsonLines((await cli(daemon, ["inspect", "--spec", "--json", "one"])).stdout);
   assert.deepEqual(Object(line?.["spec"]).process.args, ["sleep", "1000"]);
@@ -187,7 +187,7 @@ Deno.test("berth events prints what has happened and what happens, across a rest
 Deno.test("berth events after one that there is not says so and goes on with what there is", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "true");
-  await daemon.client.call("container.wait", { id: "a" });
+  await daemon.exitOf("a");
   const child = cliCommand(daemon, ["events", "--after", "99"], {
     stdin: "null",
     stdout: "piped",

@@ -24,7 +24,7 @@ Deno.test("berth kill, pause, resume, wait and rm do what they say, to several a
   assert.match(refused.stderr, /container a .*: berth rm --force a\n$/);
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
   const waiting = cli(daemon, ["wait", "a", "b"]);
-  const { pid } = await daemon.client.call("container.state", { id: "b" });
+  const { pid } = await daemon.stateOf("b");
   await until("the trap", () => hasTrap(pid, parseSignal("HUP")));
   assert.equal((await cli(daemon, ["kill", "-s", "HUP", "b"])).stdout, "b\n");
   assert.equal((await waiting).stdout, "137\n4\n");
@@ -38,7 +38,7 @@ Deno.test("berth wait goes on while the daemon is away", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
   await runDetached(daemon, "b", "sh", "-c", "exit 2");
-  const { pid } = await daemon.client.call("container.state", { id: "a" });
+  const { pid } = await daemon.stateOf("a");
   const child = cliCommand(daemon, ["wait", "b", "a"], {
     stdin: "null",
     stdout: "piped",
@@ -60,7 +60,7 @@ Deno.test("berth: a checkpoint that fails says why and leaves the container runn
   const { code, stderr } = await cli(daemon, ["checkpoint", "a"]);
   assert.equal(code, 125, stderr);
   assert.match(stderr, /^berth: [^\n]*a[^\n]*\n$/);
-  const { status } = await daemon.client.call("container.state", { id: "a" });
+  const { status } = await daemon.stateOf("a");
   assert.equal(status, "running");
 });
 
@@ -96,7 +96,7 @@ done`,
 
   assert.deepEqual(await cli(daemon, ["restore", "a"]), { code: 0, stdout: "a\n", stderr: "" });
   assert.ok(runtime.calls("restore")[0]?.args.includes(path));
-  const state = await daemon.client.call("container.state", { id: "a" });
+  const state = await daemon.stateOf("a");
   assert.deepEqual([state.status, state.labels["kept"]], ["running", "yes"]);
   await until("its log", async () => (await cli(daemon, ["logs", "a"])).stdout === "begun\n");
 

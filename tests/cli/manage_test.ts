@@ -43,7 +43,7 @@ Deno.test("berth call prints a method's result or its error as JSON", async () =
 Deno.test("berth shim asks a container's shim, with the daemon down too", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
-  const state = await daemon.client.call("container.state", { id: "a" });
+  const state = await daemon.stateOf("a");
   await daemon.kill9();
   const shim = (...args: string[]) => cli(daemon, ["shim", ...args, "--bundle", state.bundle]);
   const asked = JSON.parse((await shim("state")).stdout);

@@ -115,7 +115,7 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
   await using daemon = await TestDaemon.start();
   const first = ["run", "-d", "--name", "first", ...rootfsArgs(daemon), "--", "sleep", "1000"];
   assert.equal((await cli(daemon, first)).code, 0);
-  const { pid } = await daemon.client.call("container.state", { id: "first" });
+  const { pid } = await daemon.stateOf("first");
   for (
     const [option, name] of [["network", "net"], ["pid", "pid"], ["ipc", "ipc"], ["uts", "uts"]]
   ) {
@@ -146,7 +146,7 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
     assert.equal((await cli(daemon, ["restart", "-t", "0", id])).code, 0, id);
   }
   const [one, ...others] = await Promise.all(["first", "second", "third"].map(async (id) => {
-    const state = await daemon.client.call("container.state", { id });
+    const state = await daemon.stateOf(id);
     return ["net", "uts", "ipc"].map((name) => Deno.readLinkSync(`/proc/${state.pid}/ns/${name}`));
   }));
   for (const other of others) {

@@ -26,7 +26,7 @@ Deno.test("berth: an id that is none is refused before it is used as a path", as
 Deno.test("berth kill takes a signal as kill(1) does, and does nothing when it is told nonsense", async () => {
   await using daemon = await TestDaemon.start();
   const script = "trap 'exit 4' TERM; trap 'exit 5' HUP; echo; while :; do sleep 0.05; done";
-  const state = (id: string) => daemon.client.call("container.state", { id });
+  const state = (id: string) => daemon.stateOf(id);
   for (const [id, signal, status] of [["a", "-15", 4], ["b", "-HUP", 5]] as const) {
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
     assert.equal((await cli(daemon, run)).code, 0);
@@ -45,7 +45,7 @@ Deno.test("berth kill takes a signal as kill(1) does, and does nothing when it i
     ) assert.equal((await cli(daemon, args)).code, 125, args.join(" "));
     assert.equal((await state(id)).status, "running");
     assert.equal((await cli(daemon, ["kill", signal, id])).stdout, `${id}\n`);
-    await daemon.client.call("container.wait", { id });
+    await daemon.exitOf(id);
     assert.equal((await state(id)).exitStatus, status);
   }
 });

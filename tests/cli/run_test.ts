@@ -124,7 +124,7 @@ Deno.test("berth run -d labels and limits the container, and update changes its 
     ...sh("exec sleep 1000"),
   ]);
   assert.deepEqual(started, { code: 0, stdout: "web\n", stderr: "" });
-  const state = await daemon.client.call("container.state", { id: "web" });
+  const state = await daemon.stateOf("web");
   assert.equal(state.labels["tier"], "front");
   assert.equal(state.labels["berth.command"], "sh -c 'exec sleep 1000'");
   const stats = await daemon.client.call("container.stats", { id: "web" });
@@ -330,7 +330,7 @@ Deno.test("berth run: after the fourth interrupt run leaves, and says how to com
   const said = await new Response(child.stderr).text();
   assert.equal(said, '\nberth: told to leave: web goes on; come back with "berth attach web"\n');
   await output.cancel();
-  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+  assert.equal((await daemon.stateOf("web")).status, "running");
 });
 
 Deno.test("berth run: a name that is taken is refused without touching its owner", async () => {

@@ -44,7 +44,7 @@ Deno.test("berth stats shows a stopped container without figures, and top counts
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "web", "sleep", "1000");
   await runDetached(daemon, "dead", "true");
-  await daemon.client.call("container.wait", { id: "dead" });
+  await daemon.exitOf("dead");
   await daemon.client.call("container.create", { id: "made", spec: daemon.spec(["true"]) });
   const table = await cli(daemon, ["stats", "--no-stream", "dead", "web"]);
   assert.deepEqual([table.code, table.stderr], [0, ""]);

@@ -87,7 +87,7 @@ Deno.test("berth -t: Ctrl-P Ctrl-Q leaves the container running, and attach come
   first.type(DETACH);
   assert.equal(await first.exited(), 0);
   await assertRestored(first);
-  const state = await daemon.client.call("container.state", { id: "shell" });
+  const state = await daemon.stateOf("shell");
   assert.equal(state.status, "running");
 
   await using second = atTerminal(daemon, ["attach", "--detach-keys", "ctrl-a,d", "shell"]);
@@ -156,7 +156,7 @@ Deno.test("berth -t: a signal to the command puts the terminal back and leaves t
     for (const { pid } of commands) signalIfThere(pid, `SIG${signal}`);
     assert.equal(await terminal.exited(), status);
     await assertRestored(terminal);
-    const state = await daemon.client.call("container.state", { id });
+    const state = await daemon.stateOf(id);
     assert.equal(state.status, "running");
   }
 });

@@ -71,12 +71,12 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint leaves the containe
   const checkpoint = daemon.client.call("container.checkpoint", { id: "one", path })
     .finally(() => done = true);
   // Frozen for its checkpoint is not paused, whoever looks meanwhile.
-  while (!done) await daemon.client.call("container.state", { id: "one" });
+  while (!done) await daemon.stateOf("one");
   await checkpoint;
   assert.deepEqual(asked(runtime, "checkpoint"), [
     ...["checkpoint", "--image-path", path, "--work-path", path, "--leave-running", "one"],
   ]);
-  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
+  assert.equal((await daemon.stateOf("one")).status, "running");
   const { path: told } = await events.wait({ type: "checkpointed", id: "one" });
   assert.equal(told, path);
   assert.equal(events.types("one"), "create start checkpointed");
@@ -90,7 +90,7 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint with exit is told b
   const path = `${daemon.root}/image`;
   await daemon.client.call("container.checkpoint", { id: "one", path, exit: true });
   assert.ok(!asked(runtime, "checkpoint").includes("--leave-running"));
-  await daemon.client.call("container.wait", { id: "one" });
+  await daemon.exitOf("one");
   await daemon.client.call("container.delete", { id: "one" });
   await events.wait({ type: "delete", id: "one" });
   assert.equal(events.types("one"), "create start checkpointed exit delete");
@@ -105,7 +105,7 @@ Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and sta
   const checkpoint = `${daemon.root}/image`;
   await daemon.run("old", ["sleep", "1000"]);
   await daemon.client.call("container.checkpoint", { id: "old", path: checkpoint, exit: true });
-  await daemon.client.call("container.wait", { id: "old" });
+  await daemon.exitOf("old");
   await daemon.client.call("container.delete", { id: "old" });
 
   const stdout = makeFifo(daemon.dir);
@@ -119,7 +119,7 @@ Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and sta
     checkpoint,
   });
   assert.equal(created.pid, 0, "there is no process before the start");
-  assert.equal((await daemon.client.call("container.state", { id: "new" })).status, "created");
+  assert.equal((await daemon.stateOf("new")).status, "created");
   assert.equal(runtime.calls("create").length, creates);
   assert.deepEqual(runtime.calls("restore"), []);
 
@@ -139,7 +139,7 @@ Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and sta
   assert.ok(args.includes("--detach") && args.includes("--no-subreaper"));
   assert.equal(args.at(-1), "new");
   assert.equal(await reader.text(), "back\n");
-  assert.equal((await daemon.client.call("container.wait", { id: "new" })).exitStatus, 5);
+  assert.equal((await daemon.exitOf("new")).exitStatus, 5);
   const deleted = await daemon.client.call("container.delete", { id: "new" });
   assert.deepEqual([deleted.pid, deleted.exitStatus], [pid, 5]);
   await later.wait({ type: "delete", id: "new" });
@@ -166,7 +166,7 @@ Deno.test("checkpoint: with a stand-in runtime: a restore that fails says what c
     assert.equal(error.data.id, "one");
     return true;
   });
-  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "created");
+  assert.equal((await daemon.stateOf("one")).status, "created");
   await daemon.client.call("container.delete", { id: "one" });
   await Deno.remove(checkpoint);
   await audit.assertClean();
@@ -179,14 +179,14 @@ Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth resto
   assert.equal((await cli(daemon, run)).code, 0);
   const saved = await cli(daemon, ["checkpoint", "--exit", "web"]);
   assert.deepEqual(saved, { code: 0, stdout: `${daemon.root}/checkpoints/web\n`, stderr: "" });
-  await daemon.client.call("container.wait", { id: "web" });
+  await daemon.exitOf("web");
   assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
   assert.deepEqual(await cli(daemon, ["restore", "web"]), {
     code: 0,
     stdout: "web\n",
     stderr: "",
   });
-  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+  assert.equal((await daemon.stateOf("web")).status, "running");
 });
 
 Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps running stays stopped, and comes back with the policy", async () => {
@@ -196,27 +196,25 @@ Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps runn
   const options = ["--restart", "on-failure:3", "--stop-timeout", "7", "--log-opt", "max-file=4"];
   const run = ["run", "-d", "--name", "web", ...options, ...rootfsArgs(daemon), "--"];
   assert.equal((await cli(daemon, [...run, "sleep", "1000"])).code, 0);
-  const before = await daemon.client.call("container.state", { id: "web" });
+  const before = await daemon.stateOf("web");
 
   // One that fails is no stop.
   runtime.rule("checkpoint", "exit 1");
   assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).code, 125);
   Deno.kill(before.pid, "SIGKILL");
   await events.wait({ type: "restarting", id: "web" });
-  await until("its next run", async () => {
-    return (await daemon.client.call("container.state", { id: "web" })).status === "running";
-  });
+  await daemon.untilState("web", ({ status }) => status === "running");
 
   runtime.rule("checkpoint", CHECKPOINT);
   assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).stderr, "");
-  await daemon.client.call("container.wait", { id: "web" });
-  const { status, restartingAt } = await daemon.client.call("container.state", { id: "web" });
+  await daemon.exitOf("web");
+  const { status, restartingAt } = await daemon.stateOf("web");
   assert.deepEqual([status, restartingAt], ["stopped", undefined]);
   assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
   assert.equal(events.matching({ type: "restarting", id: "web" }).length, 1);
 
   assert.equal((await cli(daemon, ["restore", "web"])).stderr, "");
-  const after = await daemon.client.call("container.state", { id: "web" });
+  const after = await daemon.stateOf("web");
   for (const name of ["restart", "stopTimeout", "log"] as const) {
     assert.deepEqual(after[name], before[name]);
   }
@@ -257,7 +255,7 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is kil
   Deno.removeSync(gate);
   await daemon.start();
   await daemon.connected("web");
-  await daemon.client.call("container.wait", { id: "web" });
+  await daemon.exitOf("web");
   await until("the image", () => existsSync(`${daemon.root}/checkpoints/web/inventory.img`));
   assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
   assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
@@ -354,14 +352,14 @@ Deno.test("berth restore (stand-in runtime): one under another id has a cgroup o
   runtime.rule("restore", `${OPTIONS}${passedOnce}\n${RESTORE}`);
   assert.equal((await cli(daemon, ["restore", "--path", path, "web2"])).stderr, "");
   const [web, web2] = await Promise.all(["web", "web2"].map(async (id) => {
-    const { pid, bundle } = await daemon.client.call("container.state", { id });
+    const { pid, bundle } = await daemon.stateOf(id);
     return { cgroup: Deno.readTextFileSync(`/proc/${pid}/cgroup`), bundle };
   }));
   assert.equal(web2?.cgroup, web?.cgroup.replaceAll(/\/web$/gm, "/web2"));
   const conf = Deno.readTextFileSync(`${web2?.bundle}/berth-criu.conf`);
   assert.match(conf, /^cgroup-root \/.*\/web2$/m);
   assert.equal((await cli(daemon, ["rm", "--force", "web2"])).code, 0);
-  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+  assert.equal((await daemon.stateOf("web")).status, "running");
 });
 
 Deno.test("berth restore (stand-in runtime): what lands in another's cgroup is killed, and not the other", async () => {
@@ -370,7 +368,7 @@ Deno.test("berth restore (stand-in runtime): what lands in another's cgroup is k
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
   assert.equal((await cli(daemon, run)).code, 0);
   assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
-  const { pid } = await daemon.client.call("container.state", { id: "web" });
+  const { pid } = await daemon.stateOf("web");
   // Of any hierarchy: `0::/a/web` is that of v2, `4:memory:/a/web` one of v1.
   const moved = `${RESTORE.replace("exec ", "")} || exit 1
 while IFS=: read -r _ names path; do
@@ -388,8 +386,8 @@ exit 0`;
   ]);
   assert.equal(restored.code, 125);
   assert.match(restored.stderr, /into the cgroup \S+\/web, which is not its own \(\S+\/web2\)/);
-  await assert.rejects(daemon.client.call("container.state", { id: "web2" }), /no container web2/);
-  assert.equal((await daemon.client.call("container.state", { id: "web" })).pid, pid);
+  await assert.rejects(daemon.stateOf("web2"), /no container web2/);
+  assert.equal((await daemon.stateOf("web")).pid, pid);
   await until("the end of the other process", async () => {
     const { processes } = await daemon.client.call("container.pids", { id: "web" });
     return processes.length === 1 && processes[0]?.pid === pid;
@@ -429,7 +427,7 @@ testNeeding(
         return true;
       },
     );
-    const state = await daemon.client.call("container.state", { id: "one" });
+    const state = await daemon.stateOf("one");
     assert.equal(state.status, "running");
     const { execId } = await daemon.client.call("container.exec", {
       id: "one",
@@ -442,7 +440,7 @@ testNeeding(
       "it is not frozen",
     );
     await daemon.restart();
-    assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
+    assert.equal((await daemon.stateOf("one")).status, "running");
     assert.deepEqual(events.matching({ type: "checkpointed" }), []);
   },
 );
@@ -450,7 +448,7 @@ testNeeding(
 Deno.test("checkpoint: a container that has stopped cannot be checkpointed", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["true"]);
-  await daemon.client.call("container.wait", { id: "one" });
+  await daemon.exitOf("one");
   await assert.rejects(
     daemon.client.call("container.checkpoint", { id: "one", path: `${daemon.root}/image` }),
     (error) => error instanceof FailedPreconditionError && /stopped/.test(error.message),

@@ -144,10 +144,7 @@ Deno.test("create errors: a command that is not in the rootfs: runc's own text, 
       assert.equal(error.data.exitCode, 1);
       assert.equal(error.data.id, "again");
       assert.ok(Array.isArray(error.data.command) || typeof error.data.command === "string");
-      assert.equal(
-        (await refusal(client.call("container.state", { id: "again" }), "NotFound")).data.id,
-        "again",
-      );
+      assert.equal((await refusal(daemon.stateOf("again"), "NotFound")).data.id, "again");
     }
     await daemon.life("again");
   }, { events: "create start exit delete " });
@@ -257,7 +254,7 @@ Deno.test("create errors: start twice, delete while running, kill of an exited c
     const id = "c";
     await daemon.run(id, ["sleep", "1000"]);
     // As in docker, what runs is left alone.
-    const { pid } = await client.call("container.state", { id });
+    const { pid } = await daemon.stateOf(id);
     assert.deepEqual(await client.call("container.start", { id }), { pid });
     const taken = await refusal(
       client.call("container.create", { id, spec: daemon.spec(["true"]) }),
@@ -272,10 +269,10 @@ Deno.test("create errors: start twice, delete while running, kill of an exited c
     );
     assert.match(signal.message, /SIGNONSENSE/);
     await refusal(client.call("container.kill", { id, signal: 65 }), "InvalidParams");
-    assert.equal((await client.call("container.state", { id })).status, "running");
+    assert.equal((await daemon.stateOf(id)).status, "running");
 
     await client.call("container.kill", { id, signal: "KILL" });
-    assert.equal((await client.call("container.wait", { id })).exitStatus, 137);
+    assert.equal((await daemon.exitOf(id)).exitStatus, 137);
     const gone = await refusal(client.call("container.kill", { id, signal: 9 }), "NotFound");
     assert.match(gone.message, /container c.*exited/);
     await refusal(client.call("container.kill", { id, signal: 9, all: true }), "NotFound");
@@ -303,7 +300,7 @@ for (const [shims, config] of [["warm", ""], ["cold", "[shim]\nwarm = 0\nkeep = 
       }
       const { pid } = await client.call("container.start", { id: "one" });
       assert.equal((await daemon.stateOf("one")).pid, pid);
-      assert.equal((await client.call("container.wait", { id: "one" })).exitStatus, 0);
+      assert.equal((await daemon.exitOf("one")).exitStatus, 0);
       await client.call("container.delete", { id: "one" });
     }, { events: "create start exit delete ", config });
   });
@@ -329,13 +326,10 @@ Deno.test("create errors: a second daemon on the same state directory fails and 
     stderr,
     /^berth: cannot start the daemon: another berth daemon is running on \S+state[^\n]*\n$/,
   );
-  assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
+  assert.equal((await daemon.stateOf("c")).status, "running");
   using other = await daemon.connect();
   await other.call("daemon.info", {});
-  assert.equal(
-    (await daemon.client.call("container.delete", { id: "c", force: true })).exitStatus,
-    137,
-  );
+  assert.equal((await daemon.remove("c")).exitStatus, 137);
 });
 
 Deno.test("create errors: a second daemon on the same root directory fails, and has it once the first is gone", async () => {
@@ -421,12 +415,12 @@ Deno.test("create errors: a full life in a very deep state directory, with the l
     process: { args: ["sh", "-c", "stty size; exit 3"] },
     terminal: true,
   });
-  assert.equal((await client.call("container.wait", { id, execId: exec.execId })).exitStatus, 3);
+  assert.equal((await daemon.exitOf(id, exec.execId)).exitStatus, 3);
   await client.call("container.deleteProcess", { id, execId: exec.execId });
 
   await daemon.restart();
   await Deno.writeTextFile(stdout, "hello\n");
-  assert.equal((await daemon.client.call("container.wait", { id })).exitStatus, 0);
+  assert.equal((await daemon.exitOf(id)).exitStatus, 0);
   await daemon.client.call("container.delete", { id });
   const output = await Deno.readTextFile(`${daemon.dir}/out`);
   assert.match(output, /11 77\r\nhello\r\n$/);
@@ -438,7 +432,7 @@ Deno.test("create errors: a full life in a very deep state directory, with the l
 Deno.test("create errors: the typed errors of a client are the classes of the library", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await assert.rejects(client.call("container.state", { id: "ghost" }), NotFoundError);
+  await assert.rejects(daemon.stateOf("ghost"), NotFoundError);
   await assert.rejects(
     client.call("container.create", { id: "x", spec: daemon.spec(["nope"]) }),
     RuntimeError,

@@ -62,14 +62,14 @@ testWithCriu(
       return web2.length > 5 && (web2[0] ?? 0) > 1 && (web.at(-1) ?? 0) > (web2[0] ?? 0) + 5;
     });
     const cgroups = await Promise.all(["web", "web2"].map(async (id) => {
-      const { pid } = await daemon.client.call("container.state", { id });
+      const { pid } = await daemon.stateOf(id);
       return Deno.readTextFileSync(`/proc/${pid}/cgroup`);
     }));
     assert.equal(cgroups[1], cgroups[0]?.replaceAll(/\/web$/gm, "/web2"));
     await cli(daemon, ["pause", "web2"]);
-    assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+    assert.equal((await daemon.stateOf("web")).status, "running");
     assert.equal((await cli(daemon, ["rm", "--force", "web2"])).stderr, "");
-    assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+    assert.equal((await daemon.stateOf("web")).status, "running");
   },
 );
 
@@ -81,7 +81,7 @@ testWithCriu(
     assert.equal((await cli(daemon, run)).stderr, "");
     await until("output", async () => (await numbers(daemon, "web")).length > 3);
     assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).stderr, "");
-    await daemon.client.call("container.wait", { id: "web" });
+    await daemon.exitOf("web");
     const last = (await numbers(daemon, "web")).at(-1) ?? 0;
     assert.equal((await cli(daemon, ["rm", "web"])).stderr, "");
     assert.equal((await cli(daemon, ["restore", "web"])).stderr, "");
@@ -114,7 +114,7 @@ testWithCriu(
     assert.match(first.value ?? "", /^1\n/);
     const checkpoint = `${daemon.root}/image`;
     await daemon.client.call("container.checkpoint", { id: "one", path: checkpoint, exit: true });
-    await daemon.client.call("container.wait", { id: "one" });
+    await daemon.exitOf("one");
     await daemon.client.call("container.delete", { id: "one" });
     await within("the end of its output", untilDone(shown));
     const other = makeFifo(daemon.dir);
@@ -123,7 +123,7 @@ testWithCriu(
     await daemon.client.call("container.create", create);
     await daemon.client.call("container.start", { id: "two" });
     await daemon.client.call("container.kill", { id: "two", signal: "TERM" });
-    assert.equal((await daemon.client.call("container.wait", { id: "two" })).exitStatus, 3);
+    assert.equal((await daemon.exitOf("two")).exitStatus, 3);
     await daemon.client.call("container.delete", { id: "two" });
     assert.match(await within("the end of its output", later.text()), /bye\n$/);
   },

@@ -18,7 +18,7 @@ async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {
   const spec = daemon.spec(["sh", "-c", "exit 7"]);
   await daemon.client.call("container.create", { id, spec, ...params });
   const { pid } = await daemon.client.call("container.start", { id });
-  const exit = await daemon.client.call("container.wait", { id });
+  const exit = await daemon.exitOf(id);
   assert.equal(exit.exitStatus, 7);
   return { pid, ...exit };
 }
@@ -39,7 +39,7 @@ async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
 
 /** Makes the shim of a container delete it behind the daemon's back. */
 async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
-  const { bundle } = await daemon.client.call("container.state", { id });
+  const { bundle } = await daemon.stateOf(id);
   using peer = await dial(`${bundle}/shim.sock`, {
     onError: console.error,
     timeoutMs: CALL_TIMEOUT_MS,
@@ -62,7 +62,7 @@ Deno.test("delete: a delete that the runtime failed is made again, with the same
     assert.match(error.message, /again.*no luck/);
     return true;
   });
-  const state = await client.call("container.state", { id: "again" });
+  const state = await daemon.stateOf("again");
   assert.deepEqual([state.status, state.exitStatus, state.shim], ["stopped", 7, "connected"]);
   assert.deepEqual(await client.call("container.delete", { id: "again" }), exit);
   assert.equal(await told(daemon, "again"), "create start exit delete");
@@ -84,10 +84,10 @@ Deno.test("delete: a forced delete that failed on the way is made again, with th
   wrapper.fail("kill", "no luck with kill", { once: true });
   wrapper.fail("delete", "no luck with delete", { once: true });
   await assert.rejects(
-    client.call("container.delete", { id: "forced", force: true }),
+    daemon.remove("forced"),
     { kind: "RuntimeError", message: /no luck with delete/ },
   );
-  const { exitStatus, exitedAt } = await client.call("container.wait", { id: "forced" });
+  const { exitStatus, exitedAt } = await daemon.exitOf("forced");
   const deleted = await client.call("container.delete", { id: "forced" });
   assert.deepEqual(deleted, { pid, exitStatus, exitedAt });
   assert.equal(exitStatus, 137);
@@ -108,7 +108,7 @@ Deno.test("delete: a forced delete takes along what starts meanwhile", async () 
   await daemon.restart();
   await cut;
   await daemon.connected("late");
-  const deleted = daemon.client.call("container.delete", { id: "late", force: true });
+  const deleted = daemon.remove("late");
   // Asked and answered behind it, so that the daemon has the delete as well.
   await daemon.client.call("daemon.info", {});
   release();
@@ -139,7 +139,7 @@ Deno.test("delete: a forced delete ends a start that hangs, also one that an ear
       await daemon.connected("c");
     }
     const begun = performance.now();
-    await daemon.client.call("container.delete", { id: "c", force: true });
+    await daemon.remove("c");
     await cut;
     // The runtime's own time is 120 s.
     assert.ok(performance.now() - begun < 60_000);
@@ -172,7 +172,7 @@ Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs",
       const cut = call(id).then(() => undefined, (error: unknown) => error);
       if (verb !== "kill") await wrapper.called(verb);
       const begun = performance.now();
-      const { exitStatus } = await client.call("container.delete", { id, force: true });
+      const { exitStatus } = await daemon.remove(id);
       assert.equal(exitStatus, 137);
       // The runtime's own time is 120 s.
       assert.ok(performance.now() - begun < 60_000);
@@ -201,7 +201,7 @@ Deno.test("delete: a busy rootfs is told and never removed through; the next del
     { type: "bind", source, target: "mnt", options: ["bind"] },
   ];
   const exit = await exited(daemon, "busy", { rootfs });
-  const { bundle } = await client.call("container.state", { id: "busy" });
+  const { bundle } = await daemon.stateOf("busy");
   const holder = new Deno.Command("sleep", {
     args: ["1000"],
     cwd: `${bundle}/rootfs/mnt/data`,
@@ -214,7 +214,7 @@ Deno.test("delete: a busy rootfs is told and never removed through; the next del
       return true;
     });
     // Nor when a daemon that has just started cleans up after a shim that is gone.
-    const { shimPid } = await client.call("container.state", { id: "busy" });
+    const { shimPid } = await daemon.stateOf("busy");
     await daemon.kill9();
     Deno.kill(shimPid, "SIGKILL");
     await until("the end of the shim", () => {
@@ -275,7 +275,7 @@ Deno.test("delete: a shim killed when it has deleted the container does not chan
 Deno.test("delete: a daemon killed before the bundle's last files are gone removes them and tells nothing twice", async () => {
   await using daemon = await TestDaemon.start();
   await exited(daemon, "halfway");
-  const { bundle } = await daemon.client.call("container.state", { id: "halfway" });
+  const { bundle } = await daemon.stateOf("halfway");
   const kept = ["berth.json", "config.json", "init.pid", "exit.json"]
     .map((name) => [name, Deno.readTextFileSync(`${bundle}/${name}`)] as const);
   await daemon.client.call("container.delete", { id: "halfway" });
@@ -308,17 +308,17 @@ Deno.test("delete: a delete that names an instance leaves another container of i
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.run("a", ["sleep", "1000"]);
-  const { instance: old } = await client.call("container.state", { id: "a" });
+  const { instance: old } = await daemon.stateOf("a");
   await client.call("container.delete", { id: "a", instance: old, force: true });
   await daemon.run("a", ["sleep", "1000"]);
-  const { instance, status } = await client.call("container.state", { id: "a" });
+  const { instance, status } = await daemon.stateOf("a");
   assert.notEqual(instance, old);
   assert.equal(status, "running");
   await assert.rejects(
     client.call("container.delete", { id: "a", instance: old, force: true }),
     (error) => error instanceof NotFoundError && error.data.id === "a",
   );
-  assert.equal((await client.call("container.state", { id: "a" })).status, "running");
+  assert.equal((await daemon.stateOf("a")).status, "running");
 });
 
 Deno.test("delete: a signal that is still being sent does not reach the next container of the id", async () => {
@@ -336,14 +336,14 @@ Deno.test("delete: a signal that is still being sent does not reach the next con
     .then(() => "sent", (error: unknown) => error);
   await wrapper.called("kill");
   await client.call("container.kill", { id: "again", signal: "KILL" });
-  await client.call("container.wait", { id: "again" });
+  await daemon.exitOf("again");
   await client.call("container.delete", { id: "again" });
   await start();
   release();
   // One that begins later and has ended: the first would have been sent by now.
   await client.call("container.kill", { id: "again", signal: "CONT", all: true });
   assert.ok(await late instanceof NotFoundError);
-  assert.equal((await client.call("container.state", { id: "again" })).status, "running");
+  assert.equal((await daemon.stateOf("again")).status, "running");
 });
 
 Deno.test("delete: a delete that is asked for while a start makes the next instance is of that one", async () => {
@@ -353,9 +353,9 @@ Deno.test("delete: a delete that is asked for while a start makes the next insta
   const id = "again";
   const spec = daemon.spec(["sleep", "1000"]);
   await client.call("container.create", { id, spec, runtime: wrapper.path });
-  const { instance } = await client.call("container.state", { id });
+  const { instance } = await daemon.stateOf(id);
   await client.call("container.kill", { id, signal: "KILL" });
-  await client.call("container.wait", { id });
+  await daemon.exitOf(id);
   const release = wrapper.hang("create", { once: true });
   const start = client.call("container.start", { id });
   await wrapper.called("create", 2);

@@ -38,7 +38,7 @@ async function cutShort(daemon: TestDaemon, id: string): Promise<ContainerState>
   return await until("an init that was too slow to write", async () => {
     const { client } = daemon;
     await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]) });
-    const state = await client.call("container.state", { id });
+    const state = await daemon.stateOf(id);
     Deno.kill(state.shimPid, "SIGSTOP");
     await until("the end of init, or its program", () => {
       // Without effect until init has come to the FIFO.
@@ -47,7 +47,7 @@ async function cutShort(daemon: TestDaemon, id: string): Promise<ContainerState>
     });
     if (zombieStatus(state.pid) === 1) return state;
     Deno.kill(state.shimPid, "SIGCONT");
-    await client.call("container.delete", { id, force: true });
+    await daemon.remove(id);
     return undefined;
   });
 }
@@ -66,7 +66,7 @@ Deno.test("direct start: a container of runc is started without running runc sta
     assert.equal(isFifo(execFifo(daemon, "fast")), true);
     const { pid } = await client.call("container.start", { id: "fast" });
     assert.equal(isFifo(execFifo(daemon, "fast")), false);
-    assert.equal((await client.call("container.wait", { id: "fast" })).exitStatus, 3);
+    assert.equal((await daemon.exitOf("fast")).exitStatus, 3);
     assert.equal((await client.call("container.delete", { id: "fast" })).pid, pid);
     await events.wait({ type: "delete", id: "fast" });
     assert.equal(events.types("fast"), "create start exit delete");
@@ -88,7 +88,7 @@ for (
     const spec = { ...daemon.spec(["true"]), ...(hooks === undefined ? {} : { hooks }) };
     await client.call("container.create", { id: "slow", spec });
     await client.call("container.start", { id: "slow" });
-    await client.call("container.wait", { id: "slow" });
+    await daemon.exitOf("slow");
     await client.call("container.delete", { id: "slow" });
     await until("the last call in the log", () => callsFor(daemon, "slow").includes("delete"));
     assert.deepEqual(callsFor(daemon, "slow"), ["create", "start", "delete"]);
@@ -99,7 +99,7 @@ Deno.test("direct start: a container that dies while it is started was not start
   await using daemon = await daemonThatKnows();
   const { client } = daemon;
   await client.call("container.create", { id: "dying", spec: daemon.spec(["true"]) });
-  const { pid } = await client.call("container.state", { id: "dying" });
+  const { pid } = await daemon.stateOf("dying");
   // It cannot come to the FIFO any more, so that the start waits.
   Deno.kill(pid, "SIGSTOP");
   const started = client.call("container.start", { id: "dying" });
@@ -109,7 +109,7 @@ Deno.test("direct start: a container that dies while it is started was not start
     started,
     /cannot start container dying: it (has stopped meanwhile|is stopped)/,
   );
-  assert.equal((await client.call("container.wait", { id: "dying" })).exitStatus, 137);
+  assert.equal((await daemon.exitOf("dying")).exitStatus, 137);
   await client.call("container.delete", { id: "dying" });
 });
 
@@ -117,12 +117,12 @@ Deno.test("direct start: a container that runs already since a start that was cu
   await using daemon = await daemonThatKnows();
   const { client } = daemon;
   await client.call("container.create", { id: "passed", spec: daemon.spec(["sleep", "1000"]) });
-  const { pid } = await client.call("container.state", { id: "passed" });
+  const { pid } = await daemon.stateOf("passed");
   // What a process does that is killed before removing the FIFO.
   Deno.readTextFileSync(execFifo(daemon, "passed"));
   await until("the program", () => readProcess(pid)?.command.startsWith("sleep"));
   await within("the start", client.call("container.start", { id: "passed" }));
-  assert.equal((await client.call("container.state", { id: "passed" })).status, "running");
+  assert.equal((await daemon.stateOf("passed")).status, "running");
   assert.equal(isFifo(execFifo(daemon, "passed")), false);
 });
 
@@ -134,18 +134,15 @@ Deno.test("direct start: a start that a killed shim has not brought to its end i
   // What a shim does that is killed before it removes the FIFO.
   Deno.readTextFileSync(execFifo(daemon, "half"));
   for (const id of ["half", "not"]) {
-    const { shimPid } = await client.call("container.state", { id });
+    const { shimPid } = await daemon.stateOf(id);
     Deno.kill(shimPid, "SIGKILL");
-    await until(`another shim for ${id}`, async () => {
-      const state = await client.call("container.state", { id });
-      return state.shim === "connected" && state.shimPid !== shimPid;
-    });
+    await daemon.nextShim(id, shimPid);
   }
-  assert.equal((await client.call("container.state", { id: "half" })).status, "running");
+  assert.equal((await daemon.stateOf("half")).status, "running");
   assert.equal(isFifo(execFifo(daemon, "half")), false);
-  assert.equal((await client.call("container.state", { id: "not" })).status, "created");
+  assert.equal((await daemon.stateOf("not")).status, "created");
   await client.call("container.start", { id: "not" });
-  assert.equal((await client.call("container.state", { id: "not" })).status, "running");
+  assert.equal((await daemon.stateOf("not")).status, "running");
 });
 
 for (
@@ -164,10 +161,7 @@ for (
     else Deno.kill(shimPid, "SIGKILL");
     const { client } = daemon;
     if (isToldBy !== "the daemon") {
-      const state = await until("the exit", async () => {
-        const state = await client.call("container.state", { id: "cut" });
-        return state.status === "stopped" && state;
-      });
+      const state = await daemon.untilState("cut", (state) => state.status === "stopped");
       assert.equal(state.startedAt, undefined);
       assert.equal(state.exitStatusUnknown, true);
       const exit = await client.call("container.delete", { id: "cut" });

@@ -107,7 +107,7 @@ Deno.test("early exit: init killed while the runtime's create has not returned: 
     release();
     const error = await creating;
     if (error === undefined) {
-      const { exitStatus } = await daemon.client.call("container.wait", { id: "c" });
+      const { exitStatus } = await daemon.exitOf("c");
       assert.equal(exitStatus, 137);
       await daemon.client.call("container.delete", { id: "c" });
       await events.wait({ id: "c", type: "delete" });
@@ -169,8 +169,8 @@ Deno.test("early exit: an exec that races with init's death ends or is refused; 
         String(error),
       );
     }
-    await daemon.client.call("container.wait", { id });
-    for (const { status } of (await daemon.client.call("container.state", { id })).processes) {
+    await daemon.exitOf(id);
+    for (const { status } of (await daemon.stateOf(id)).processes) {
       assert.equal(status, "stopped");
     }
     await daemon.client.call("container.delete", { id });

@@ -45,10 +45,10 @@ Deno.test("environment: neither shims nor runtimes inherit the daemon's environm
     }
     await daemon.start();
     await daemon.run("c", ["sleep", "1000"]);
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     assert.ok(shimPid);
     if (config === "") assert.ok(!variables(shimPid).includes("A_TOKEN"));
-    await daemon.client.call("container.delete", { id: "c", force: true });
+    await daemon.remove("c");
     const seen = Deno.readTextFileSync(file);
     assert.ok(!seen.includes("A_TOKEN"), seen);
     const paths = seen.match(/^PATH=.*$/gm) ?? [];
@@ -77,7 +77,7 @@ Deno.test({
       await daemon.start();
       const { client } = daemon;
       await daemon.run("c", ["sleep", "1000"]);
-      const { shimPid = 0 } = await client.call("container.state", { id: "c" });
+      const { shimPid = 0 } = await daemon.stateOf("c");
       for (const own of [daemon.pid, shimPid]) {
         const [soft, hard] = fileLimits(own);
         assert.equal(soft, hard);

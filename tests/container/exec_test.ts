@@ -36,7 +36,7 @@ async function withContainer(
   const audit = LeakAudit.take(daemon);
   await daemon.run("c", ["sleep", "1000"], override);
   await work(daemon);
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  await daemon.remove("c");
   await audit.assertClean({ ignoreFiles: /^(fifo-|runtime-)/ });
 }
 
@@ -55,13 +55,13 @@ async function output(
     stderr: fifo,
   });
   const text = await within("the end of the exec's output", reader.text());
-  const { exitStatus } = await client.call("container.wait", { id: "c", execId });
+  const { exitStatus } = await daemon.exitOf("c", execId);
   await client.call("container.deleteProcess", { id: "c", execId });
   return { text, exitStatus };
 }
 
 async function processes(daemon: TestDaemon) {
-  return (await daemon.client.call("container.state", { id: "c" })).processes;
+  return (await daemon.stateOf("c")).processes;
 }
 
 Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", async () => {
@@ -78,7 +78,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
     assert.deepEqual(await processes(daemon), [
       { execId: "my.exec-1", pid: started.pid, status: "running" },
     ]);
-    const { pid } = await client.call("container.state", { id: "c" });
+    const { pid } = await daemon.stateOf("c");
     const pids = (await client.call("container.pids", { id: "c" })).processes;
     // By their ids: pids begin anew at their maximum.
     assert.deepEqual(
@@ -96,7 +96,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
       { execId: "my.exec-1", pid: started.pid, status: "stopped", ...exit },
     ]);
     await assert.rejects(client.call("container.kill", { ...target, signal: 9 }), NotFoundError);
-    assert.equal((await client.call("container.state", { id: "c" })).status, "running");
+    assert.equal((await daemon.stateOf("c")).status, "running");
     assert.deepEqual(await client.call("container.deleteProcess", target), {
       pid: started.pid,
       ...exit,
@@ -137,11 +137,11 @@ Deno.test("exec: an execId is reserved from the first moment until it is deleted
       assert.equal(reason.data.execId, "e");
       assert.equal(reason.data.id, "c");
     }
-    await client.call("container.wait", { id: "c", execId: "e" });
+    await daemon.exitOf("c", "e");
     await assert.rejects(client.call("container.exec", exec), AlreadyExistsError);
     await client.call("container.deleteProcess", { id: "c", execId: "e" });
     await client.call("container.exec", exec);
-    await client.call("container.wait", { id: "c", execId: "e" });
+    await daemon.exitOf("c", "e");
     for (const execId of ["", "a/b", "../x", "a".repeat(77)]) {
       await assert.rejects(client.call("container.exec", { ...exec, execId }), InvalidParamsError);
     }
@@ -237,7 +237,7 @@ Deno.test("exec: what cannot be run is a RuntimeError with runc's text and leave
   await withContainer(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
-    const bundle = (await client.call("container.state", { id: "c" })).bundle;
+    const bundle = (await daemon.stateOf("c")).bundle;
     const before = [...Deno.readDirSync(bundle)].map(({ name }) => name).sort();
     for (
       const [process, words] of [
@@ -313,7 +313,7 @@ Deno.test("exec: in a container that does not run there is no exec", async () =>
       await client.call("container.resume", { id: "d" });
       await client.call("container.exec", { id: "d", process });
       await client.call("container.kill", { id: "d", signal: "KILL" });
-      await client.call("container.wait", { id: "d" });
+      await daemon.exitOf("d");
       await refused("d", "stopped");
       await client.call("container.delete", { id: "d" });
       await assert.rejects(client.call("container.exec", { id: "d", process }), NotFoundError);
@@ -362,13 +362,9 @@ Deno.test("exec: init's death takes its execs with it; its exit is told after th
           });
         }
         await client.call("container.kill", { id: "d", signal: "KILL" });
-        const init = await client.call("container.wait", { id: "d" });
+        const init = await daemon.exitOf("d");
         assert.equal(init.exitStatus, 137);
-        for (
-          const { execId, status, exitStatus }
-            of (await client.call("container.state", { id: "d" }))
-              .processes
-        ) {
+        for (const { execId, status, exitStatus } of (await daemon.stateOf("d")).processes) {
           assert.equal(status, "stopped", execId);
           assert.equal(exitStatus, 137, execId);
         }
@@ -404,7 +400,7 @@ Deno.test("exec: an exec that races with init's death is refused or ends, never 
         })();
         const results = await Promise.allSettled(execs);
         await kill;
-        const { exitedAt } = await client.call("container.wait", { id: "d" });
+        const { exitedAt } = await daemon.exitOf("d");
         assert.ok(exitedAt);
         for (const result of results) {
           if (result.status === "fulfilled") continue;
@@ -414,7 +410,7 @@ Deno.test("exec: an exec that races with init's death is refused or ends, never 
             result.reason.message,
           );
         }
-        const state = await client.call("container.state", { id: "d" });
+        const state = await daemon.stateOf("d");
         const begun = results.filter(({ status }) => status === "fulfilled").length;
         assert.equal(state.processes.length, begun);
         for (const { status, execId } of state.processes) assert.equal(status, "stopped", execId);
@@ -463,8 +459,8 @@ Deno.test("exec: an exec that the runtime keeps waiting holds up neither other e
   );
   wrapper.clear();
   const { execId } = await client.call("container.exec", { id: "c", process: { args: ["true"] } });
-  assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 0);
-  assert.equal((await client.call("container.state", { id: "c" })).status, "running");
+  assert.equal((await daemon.exitOf("c", execId)).exitStatus, 0);
+  assert.equal((await daemon.stateOf("c")).status, "running");
   await client.call("container.kill", { id: "c", signal: "KILL" });
   // Else the runtime may find it alive yet.
   await until("the end of init", () => {
@@ -473,10 +469,8 @@ Deno.test("exec: an exec that the runtime keeps waiting holds up neither other e
   });
   release();
   await assert.rejects(slow, (error) => error instanceof BerthError);
-  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
-  await until("its state", async () => {
-    return (await client.call("container.state", { id: "c" })).status === "stopped";
-  });
+  assert.equal((await daemon.exitOf("c")).exitStatus, 137);
+  await daemon.untilState("c", ({ status }) => status === "stopped");
   await client.call("container.delete", { id: "c" });
   await audit.assertClean({ ignoreFiles: /^runtime-/ });
 });
@@ -509,14 +503,14 @@ Deno.test("container.wait: an exec that the daemon has not heard of yet, after i
   await daemon.run("c", ["sleep", "1000"]);
   const exec = { id: "c", execId: "e", process: { args: ["sleep", "1000"] } };
   const { pid } = await daemon.client.call("container.exec", exec);
-  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   await daemon.kill9();
   Deno.kill(shimPid, "SIGSTOP");
   try {
     await daemon.start();
     const waiting = until("an answer", async () => {
       try {
-        return await daemon.client.call("container.wait", { id: "c", execId: "e" });
+        return await daemon.exitOf("c", "e");
       } catch (error) {
         // It may look for the shim longer than a call waits for that.
         if (error instanceof UnavailableError) return undefined;

@@ -56,6 +56,6 @@ Deno.test("berth call and run --bundle keep the digits of integers", async () =>
   const params = stringifyJson({ id: "b", spec: whole });
   const called = await cli(daemon, ["call", "container.create", params]);
   assert.equal(called.code, 0, called.stderr);
-  const { bundle: made } = await daemon.client.call("container.state", { id: "b" });
+  const { bundle: made } = await daemon.stateOf("b");
   assert.match(Deno.readTextFileSync(`${made}/config.json`), /"hard":18446744073709551615/);
 });

@@ -16,12 +16,12 @@ Deno.test("lifecycle: a container is created, started, waited for and deleted; n
     id: "life",
     spec: daemon.spec(["sh", "-c", "exit 7"]),
   });
-  assert.equal((await client.call("container.state", { id: "life" })).status, "created");
+  assert.equal((await daemon.stateOf("life")).status, "created");
   const started = await client.call("container.start", { id: "life" });
   assert.equal(started.pid, created.pid);
-  const { exitStatus } = await client.call("container.wait", { id: "life" });
+  const { exitStatus } = await daemon.exitOf("life");
   assert.equal(exitStatus, 7);
-  const state = await client.call("container.state", { id: "life" });
+  const state = await daemon.stateOf("life");
   assert.equal(state.status, "stopped");
   assert.equal(state.exitStatus, 7);
   const deleted = await client.call("container.delete", { id: "life" });
@@ -34,7 +34,7 @@ Deno.test("lifecycle: a container is created, started, waited for and deleted; n
     "exit",
     "delete",
   ]);
-  await assert.rejects(client.call("container.state", { id: "life" }), NotFoundError);
+  await assert.rejects(daemon.stateOf("life"), NotFoundError);
   events[Symbol.dispose]();
   await audit.assertClean();
 });
@@ -47,10 +47,10 @@ Deno.test("lifecycle: a running container is not deleted unless by force", async
   await client.call("container.create", { id: "busy", spec: daemon.spec(["sleep", "1000"]) });
   await client.call("container.start", { id: "busy" });
   await assert.rejects(client.call("container.delete", { id: "busy" }), FailedPreconditionError);
-  const { status, pid } = await client.call("container.state", { id: "busy" });
+  const { status, pid } = await daemon.stateOf("busy");
   assert.equal(status, "running");
   assert.deepEqual(await client.call("container.start", { id: "busy" }), { pid });
-  const { exitStatus } = await client.call("container.delete", { id: "busy", force: true });
+  const { exitStatus } = await daemon.remove("busy");
   assert.equal(exitStatus, 137);
   await audit.assertClean();
 });

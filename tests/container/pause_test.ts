@@ -11,7 +11,7 @@ import { hasTrap } from "../harness/processes.ts";
 const BUSY = ["sh", "-c", "while :; do :; done"];
 
 async function status(daemon: TestDaemon, id: string): Promise<string> {
-  return (await daemon.client.call("container.state", { id })).status;
+  return (await daemon.stateOf(id)).status;
 }
 
 async function cpu(daemon: TestDaemon, id: string): Promise<number> {
@@ -106,14 +106,14 @@ Deno.test("pause: a paused container dies of SIGKILL, and of any other signal on
   await daemon.client.call("container.kill", { id: "killed", signal: "KILL" });
   await daemon.client.call("container.kill", { id: "killed-all", signal: "KILL", all: true });
   for (const id of ["killed", "killed-all"]) {
-    assert.equal((await daemon.client.call("container.wait", { id })).exitStatus, 137);
+    assert.equal((await daemon.exitOf(id)).exitStatus, 137);
     await events.wait({ type: "exit", id, execId: "x" });
     assert.equal(await status(daemon, id), "stopped");
   }
   await daemon.client.call("container.kill", { id: "hung-up", signal: "HUP" });
   assert.equal(await status(daemon, "hung-up"), "paused");
   await daemon.client.call("container.resume", { id: "hung-up" });
-  assert.equal((await daemon.client.call("container.wait", { id: "hung-up" })).exitStatus, 3);
+  assert.equal((await daemon.exitOf("hung-up")).exitStatus, 3);
 });
 
 Deno.test("pause: delete with force removes a paused container and leaves nothing", async () => {
@@ -123,7 +123,7 @@ Deno.test("pause: delete with force removes a paused container and leaves nothin
   await daemon.run("one", BUSY);
   await daemon.client.call("container.exec", { id: "one", execId: "x", process: { args: BUSY } });
   await daemon.client.call("container.pause", { id: "one" });
-  const { exitStatus } = await daemon.client.call("container.delete", { id: "one", force: true });
+  const { exitStatus } = await daemon.remove("one");
   assert.equal(exitStatus, 137);
   await audit.assertClean();
 });
@@ -133,7 +133,7 @@ Deno.test("pause: a paused container whose shim dies is removed all the same", a
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", BUSY);
   await daemon.client.call("container.pause", { id: "one" });
-  const { shimPid } = await daemon.client.call("container.state", { id: "one" });
+  const { shimPid } = await daemon.stateOf("one");
   Deno.kill(shimPid, "SIGKILL");
   await events.wait({ type: "delete", id: "one" });
   assert.equal(events.types("one"), "create start paused exit delete");

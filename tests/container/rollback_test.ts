@@ -64,13 +64,10 @@ async function idleShim(daemon: TestDaemon): Promise<number> {
 /** Fails unless the container is there as a create leaves it, and can live its life. */
 async function assertUsable(daemon: TestDaemon, id: string): Promise<void> {
   const { client } = daemon;
-  const state = await until(`container ${id} with a process`, async () => {
-    const state = await client.call("container.state", { id });
-    return state.shim === "connected" && state.pid > 0 && state;
-  });
+  const state = await daemon.untilState(id, (state) => state.shim === "connected" && state.pid > 0);
   assert.equal(state.status, "created");
   assert.equal((await client.call("container.start", { id })).pid, state.pid);
-  assert.equal((await client.call("container.wait", { id })).exitStatus, 7);
+  assert.equal((await daemon.exitOf(id)).exitStatus, 7);
   assert.equal((await client.call("container.delete", { id })).exitStatus, 7);
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await events.wait({ type: "delete", id });
@@ -82,7 +79,7 @@ async function assertUsable(daemon: TestDaemon, id: string): Promise<void> {
 async function assertNothing(daemon: TestDaemon, id: string): Promise<void> {
   await until(`the id ${id} to be free`, async () => {
     try {
-      await daemon.client.call("container.state", { id });
+      await daemon.stateOf(id);
       return false;
     } catch (error) {
       if (error instanceof NotFoundError) return true;
@@ -273,7 +270,7 @@ Deno.test("rollback: a hanging runtime is ended though its command line does not
     const pid = exists(pidFile) ? Number(Deno.readTextFileSync(pidFile)) : 0;
     return pid > 0 && processName(pid) === "sleep" && pid;
   });
-  await daemon.client.call("container.delete", { id: "hidden", force: true });
+  await daemon.remove("hidden");
   await cut;
   assert.ok(hasEnded(hidden));
   Deno.removeSync(pidFile);
@@ -351,14 +348,14 @@ Deno.test("rollback: a runtime that hangs in create is ended in time; its shim a
   const group = { group: "pod" };
   await create(daemon, "neighbour", { ...group, spec: daemon.spec(["sleep", "1000"]) });
   await daemon.client.call("container.start", { id: "neighbour" });
-  const before = await daemon.client.call("container.state", { id: "neighbour" });
+  const before = await daemon.stateOf("neighbour");
   const release = wrapper.hang("create", { id: "slow" });
   await assert.rejects(create(daemon, "slow", group), DeadlineExceededError);
   wrapper.clear();
   release();
   await assertNothing(daemon, "slow");
-  assert.deepEqual(await daemon.client.call("container.state", { id: "neighbour" }), before);
-  await daemon.client.call("container.delete", { id: "neighbour", force: true });
+  assert.deepEqual(await daemon.stateOf("neighbour"), before);
+  await daemon.remove("neighbour");
   await audit.assertClean();
 });
 
@@ -369,7 +366,7 @@ Deno.test("rollback: a forced delete ends a create whose runtime hangs; its shim
   const group = { group: "pod" };
   await create(daemon, "neighbour", { ...group, spec: daemon.spec(["sleep", "1000"]) });
   await client.call("container.start", { id: "neighbour" });
-  const before = await client.call("container.state", { id: "neighbour" });
+  const before = await daemon.stateOf("neighbour");
   const calls = wrapper.calls("create").length;
   const release = wrapper.hang("create", { id: "hung" });
   const canceled = assert.rejects(create(daemon, "hung", group), {
@@ -381,14 +378,14 @@ Deno.test("rollback: a forced delete ends a create whose runtime hangs; its shim
   for (const params of [{ id: "hung" }, { id: "hung", instance: "other", force: true }]) {
     await assert.rejects(client.call("container.delete", params), NotFoundError);
   }
-  const { pid, exitStatus } = await client.call("container.delete", { id: "hung", force: true });
+  const { pid, exitStatus } = await daemon.remove("hung");
   assert.deepEqual([pid, exitStatus], [0, 137]);
   await canceled;
   wrapper.clear();
   release();
   await assertNothing(daemon, "hung");
-  assert.deepEqual(await client.call("container.state", { id: "neighbour" }), before);
-  await client.call("container.delete", { id: "neighbour", force: true });
+  assert.deepEqual(await daemon.stateOf("neighbour"), before);
+  await daemon.remove("neighbour");
   await audit.assertClean();
 });
 
@@ -397,7 +394,7 @@ Deno.test("rollback: a runtime that hangs whatever it is asked keeps the id unti
   await using _ = daemon;
   const releases = ["create", "delete", "state"].map((sub) => wrapper.hang(sub, { id: "stuck" }));
   await assert.rejects(create(daemon, "stuck"), DeadlineExceededError);
-  assert.equal((await daemon.client.call("container.state", { id: "stuck" })).shim, "gone");
+  assert.equal((await daemon.stateOf("stuck")).shim, "gone");
   await assert.rejects(create(daemon, "stuck"), /exists already/);
   await daemon.life("other");
   wrapper.clear();
@@ -426,7 +423,7 @@ Deno.test("rollback: a full disk fails a create cleanly wherever it strikes, and
     } catch (error) {
       failures++;
       assert.ok(error instanceof BerthError, String(error));
-      await assert.rejects(daemon.client.call("container.state", { id }), NotFoundError);
+      await assert.rejects(daemon.stateOf(id), NotFoundError);
     } finally {
       disk.empty();
     }

@@ -37,7 +37,7 @@ async function life(
     "each is mounted below the bundle",
   );
   await client.call("container.start", { id: "c" });
-  const { exitStatus } = await client.call("container.wait", { id: "c" });
+  const { exitStatus } = await daemon.exitOf("c");
   await client.call("container.delete", { id: "c" });
   await assert.rejects(Deno.stat(bundle), Deno.errors.NotFound);
   const output = await Deno.readTextFile(log);
@@ -161,7 +161,7 @@ Deno.test("rootfs: one whose /dev is a link is refused, before the runtime follo
     await Deno.copyFile(`${rootfsDir()}/bin/busybox`, `${plain}/bin/true`);
     await create(plain, []);
     await daemon.client.call("container.start", { id: "c" });
-    await daemon.client.call("container.wait", { id: "c" });
+    await daemon.exitOf("c");
     await Deno.remove(`${plain}/dev`, { recursive: true });
     await Deno.symlink(outside, `${plain}/dev`);
     await assert.rejects(daemon.client.call("container.start", { id: "c" }), refused);
@@ -264,7 +264,7 @@ Deno.test("rootfs: the mounts outlive the daemon and are undone by a forced dele
     await daemon.client.call("container.start", { id: "c" });
     await daemon.restart();
     assert.equal(mountsOf(baseName(daemon.dir)).length, 2);
-    const { exitStatus } = await daemon.client.call("container.delete", { id: "c", force: true });
+    const { exitStatus } = await daemon.remove("c");
     assert.equal(exitStatus, 137);
   });
 });

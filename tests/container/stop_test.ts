@@ -59,21 +59,18 @@ Deno.test("stop: SIGTERM: what runs is finished, what is new is refused, contain
   assert.deepEqual(states.get("stays"), { status: "running", pid });
   assert.deepEqual(states.get("late"), { status: "created", pid: created.pid });
   for (const id of states.keys()) {
-    await daemon.client.call("container.delete", { id, force: true });
+    await daemon.remove(id);
   }
 });
 
 Deno.test("stop: SIGTERM does not wait for a client that waits for a container", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("long", ["sleep", "1000"]);
-  const waiting = daemon.client.call("container.wait", { id: "long" }).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const waiting = daemon.exitOf("long").then(() => undefined, (error: unknown) => error);
   assert.equal((await daemon.stop()).code, 0);
   assert.ok(await within("the end of the wait", waiting) instanceof UnavailableError);
   await daemon.start();
-  await daemon.client.call("container.delete", { id: "long", force: true });
+  await daemon.remove("long");
 });
 
 Deno.test("stop: a daemon that is stopped and started many times keeps its containers", async () => {
@@ -83,8 +80,8 @@ Deno.test("stop: a daemon that is stopped and started many times keeps its conta
     await daemon.stop();
     await daemon.start();
     await daemon.connected("c");
-    const state = await daemon.client.call("container.state", { id: "c" });
+    const state = await daemon.stateOf("c");
     assert.deepEqual([state.status, state.pid, state.shim], ["running", pid, "connected"]);
   }
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  await daemon.remove("c");
 });

@@ -40,7 +40,7 @@ Deno.test("daemon.info says which daemon this is and how it is set up", async ()
   const again = await daemon.client.call("daemon.info", {});
   assert.notEqual(again.instance, info.instance);
   assert.equal(again.containers, 1);
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  await daemon.remove("c");
 });
 
 Deno.test("daemon: what is made for mounts is open to a container's users, whatever umask it was started with", async () => {
@@ -63,7 +63,7 @@ Deno.test("daemon: what is made for mounts is open to a container's users, whate
     spec: { ...spec, mounts: [...mounts, ...more] },
   });
   await client.call("container.start", { id: "c" });
-  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 0);
+  assert.equal((await daemon.exitOf("c")).exitStatus, 0);
 });
 
 Deno.test("daemon: the state directory is laid out as documented, for root's eyes only", async () => {
@@ -98,7 +98,7 @@ Deno.test("daemon: the state directory is laid out as documented, for root's eye
   assert.equal(record.runtime, "runc");
   assert.equal(record.runtimeRoot, `${state}/oci`);
   assert.deepEqual(record.labels, labels);
-  const container = await client.call("container.state", { id: "c" });
+  const container = await daemon.stateOf("c");
   assert.equal(record.instance, container.instance);
   assert.equal(record.createdAt, container.createdAt);
   assert.deepEqual(container.labels, labels);
@@ -112,7 +112,7 @@ Deno.test("daemon: the state directory is laid out as documented, for root's eye
   await assert.rejects(Deno.stat(`${bundle}/exit.json`), Deno.errors.NotFound);
 
   await client.call("container.kill", { id: "c", signal: "KILL" });
-  const exit = await client.call("container.wait", { id: "c" });
+  const exit = await daemon.exitOf("c");
   assert.deepEqual(readJson(`${bundle}/exit.json`), {
     instance: container.instance,
     pid,
@@ -126,7 +126,7 @@ Deno.test("daemon: the state directory is laid out as documented, for root's eye
 Deno.test("daemon: a shim is in a session of its own, away from the daemon's files and directory", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
-  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   const stat = Deno.readTextFileSync(`/proc/${shimPid}/stat`);
   const [, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
   assert.equal(session, shimPid);
@@ -135,18 +135,15 @@ Deno.test("daemon: a shim is in a session of its own, away from the daemon's fil
   for (const fd of [0, 1]) {
     assert.equal(Deno.readLinkSync(`/proc/${shimPid}/fd/${fd}`), "/dev/null");
   }
-  assert.equal(
-    Deno.readLinkSync(`/proc/${shimPid}/fd/2`),
-    `${daemon.state}/linux/c/shim.log`,
-  );
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  assert.equal(Deno.readLinkSync(`/proc/${shimPid}/fd/2`), `${daemon.state}/linux/c/shim.log`);
+  await daemon.remove("c");
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`daemon: ${signal} stops the daemon cleanly and leaves containers running`, async () => {
     await using daemon = await TestDaemon.start();
     const pid = await daemon.run("c", ["sleep", "1000"]);
-    const before = await daemon.client.call("container.state", { id: "c" });
+    const before = await daemon.stateOf("c");
     using subscriber = await daemon.connect();
     await subscriber.call("events.subscribe", {});
     daemon.signal(signal);
@@ -161,9 +158,9 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 
     await daemon.start();
     await daemon.connected("c");
-    const after = await daemon.client.call("container.state", { id: "c" });
+    const after = await daemon.stateOf("c");
     assert.deepEqual(after, before);
-    assert.equal((await daemon.client.call("container.delete", { id: "c", force: true })).pid, pid);
+    assert.equal((await daemon.remove("c")).pid, pid);
   });
 }
 
@@ -292,9 +289,9 @@ Deno.test("daemon: the runtime may be a path, for the daemon or for one containe
     spec: daemon.spec(["true"]),
     runtime: wrapper.path,
   });
-  assert.equal((await client.call("container.state", { id: "b" })).runtime, wrapper.path);
+  assert.equal((await daemon.stateOf("b")).runtime, wrapper.path);
   await client.call("container.start", { id: "b" });
-  await client.call("container.wait", { id: "b" });
+  await daemon.exitOf("b");
   await client.call("container.delete", { id: "b" });
   const subcommands = wrapper.calls().map(({ subcommand }) => subcommand);
   assert.deepEqual(subcommands, ["create", "start", "delete"], "no call that is not needed");
@@ -354,7 +351,7 @@ Deno.test("daemon: a config that does not fit stops the start with one line that
 Deno.test("daemon: no shim looks on the network for a newer Deno", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("quiet", ["sleep", "1000"]);
-  const { shimPid } = await daemon.client.call("container.state", { id: "quiet" });
+  const { shimPid } = await daemon.stateOf("quiet");
   const environment = Deno.readTextFileSync(`/proc/${shimPid}/environ`).split("\0");
   assert.ok(environment.includes("DENO_NO_UPDATE_CHECK=1"));
 });

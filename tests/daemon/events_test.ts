@@ -36,13 +36,13 @@ Deno.test("events: each event says who, when and how, in the order in which thin
     execId: "e",
     process: { args: ["sh", "-c", "exit 3"] },
   });
-  await client.call("container.wait", { id: "c", execId: "e" });
+  await daemon.exitOf("c", "e");
   await client.call("container.pause", { id: "c" });
   await client.call("container.resume", { id: "c" });
   await client.call("container.kill", { id: "c", signal: "TERM" });
   await client.call("container.kill", { id: "c", signal: "KILL" });
-  const { exitedAt } = await client.call("container.wait", { id: "c" });
-  const { instance } = await client.call("container.state", { id: "c" });
+  const { exitedAt } = await daemon.exitOf("c");
+  const { instance } = await daemon.stateOf("c");
   await client.call("container.delete", { id: "c" });
   await events.wait({ type: "delete" });
 
@@ -255,7 +255,7 @@ Deno.test("events carry their container's labels, by which they can be chosen", 
   await all.wait({ type: "delete", id: "plain" });
   await shop.wait({ type: "start", id: "labelled" });
   await daemon.restart();
-  await daemon.client.call("container.delete", { id: "labelled", force: true });
+  await daemon.remove("labelled");
   const { events } = await daemon.client.call("events.read", {});
   const labelled = events.filter(({ id }) => id === "labelled");
   assert.deepEqual(labelled.map(({ type }) => type), LIFE);

@@ -33,7 +33,7 @@ Deno.test("idle: shims whose containers do nothing do nothing either", async () 
   const shims: number[] = [];
   for (const id of ["a", "b", "c"]) {
     await daemon.run(id, ["sleep", "1000"]);
-    shims.push((await daemon.client.call("container.state", { id })).shimPid);
+    shims.push((await daemon.stateOf(id)).shimPid);
   }
   assert.equal(new Set(shims).size, 3);
   let last = "";

@@ -45,8 +45,7 @@ Deno.test("list: labels of megabytes are refused, and a label named __proto__ su
   );
   const text = '{"__proto__":"p","constructor":"c","":"e"}';
   await client.call("container.create", { id: "odd", spec, labels: JSON.parse(text) });
-  const shown = async () =>
-    JSON.stringify((await daemon.client.call("container.state", { id: "odd" })).labels);
+  const shown = async () => JSON.stringify((await daemon.stateOf("odd")).labels);
   assert.equal(await shown(), text);
   await daemon.restart();
   assert.equal(await shown(), text);
@@ -60,7 +59,7 @@ Deno.test("list: labels of megabytes are refused, and a label named __proto__ su
     ...["create", "--name", "cli", "--label", "__proto__=q", ...rootfsArgs(daemon), "true"],
   ]);
   assert.equal(run.code, 0, run.stderr);
-  const { labels } = await daemon.client.call("container.state", { id: "cli" });
+  const { labels } = await daemon.stateOf("cli");
   assert.equal(Object.getOwnPropertyDescriptor(labels, "__proto__")?.value, "q");
 });
 

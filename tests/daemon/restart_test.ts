@@ -7,7 +7,6 @@ import {
   NotFoundError,
   UnavailableError,
 } from "../../src/rpc/errors.ts";
-import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { Server } from "../../src/rpc/transport/server.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
@@ -20,13 +19,9 @@ import { processesOf, readProcess } from "../harness/processes.ts";
 import { baseName, runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
-async function stateOf(daemon: TestDaemon, id: string): Promise<ContainerState> {
-  return await daemon.client.call("container.state", { id });
-}
-
 /** Waits until a daemon that has just started has heard of a container's execs by its shim. */
 async function execsKnown(daemon: TestDaemon, id: string): Promise<void> {
-  await until(`the execs of ${id}`, async () => (await stateOf(daemon, id)).processes.length > 0);
+  await daemon.untilState(id, ({ processes }) => processes.length > 0);
 }
 
 Deno.test("restart: containers and execs in every state come back as they were, and go on", async () => {
@@ -64,19 +59,19 @@ Deno.test("restart: containers and execs in every state come back as they were, 
     for (const id of ["running", "paused", "stopped"]) await start(id);
     await exec("running", "alive", "exec sleep 1000");
     await exec("running", "over", "exit 5");
-    await daemon.client.call("container.wait", { id: "running", execId: "over" });
+    await daemon.exitOf("running", "over");
     await daemon.client.call("container.pause", { id: "paused" });
-    await daemon.client.call("container.wait", { id: "stopped" });
+    await daemon.exitOf("stopped");
     await before.wait({ type: "exit", id: "stopped" });
     const ids = ["created", "running", "paused", "stopped"];
-    const told = await Promise.all(ids.map((id) => stateOf(daemon, id)));
+    const told = await Promise.all(ids.map((id) => daemon.stateOf(id)));
     assert.deepEqual(told.map(({ status }) => status), ids);
 
     await daemon.restart();
     for (const id of ids) await daemon.connected(id);
     await execsKnown(daemon, "running");
 
-    assert.deepEqual(await Promise.all(ids.map((id) => stateOf(daemon, id))), told);
+    assert.deepEqual(await Promise.all(ids.map((id) => daemon.stateOf(id))), told);
     const { containers } = await daemon.client.call("container.list", {});
     assert.deepEqual(containers.map(({ id }) => id).sort(), ids.toSorted());
 
@@ -85,18 +80,18 @@ Deno.test("restart: containers and execs in every state come back as they were, 
     assert.equal(after.subscription.gap, false);
     const { client } = daemon;
     await start("created");
-    assert.equal((await client.call("container.wait", { id: "created" })).exitStatus, 4);
+    assert.equal((await daemon.exitOf("created")).exitStatus, 4);
     assert.deepEqual(
-      await client.call("container.wait", { id: "stopped" }),
+      await daemon.exitOf("stopped"),
       { exitStatus: 9, exitedAt: told[3]?.exitedAt },
     );
-    const over = await client.call("container.wait", { id: "running", execId: "over" });
+    const over = await daemon.exitOf("running", "over");
     assert.equal(over.exitStatus, 5);
-    const alive = client.call("container.wait", { id: "running", execId: "alive" });
+    const alive = daemon.exitOf("running", "alive");
     await client.call("container.kill", { id: "running", execId: "alive", signal: "TERM" });
     assert.equal((await alive).exitStatus, 143);
     await exec("running", "later", "exit 6");
-    const later = await client.call("container.wait", { id: "running", execId: "later" });
+    const later = await daemon.exitOf("running", "later");
     assert.equal(later.exitStatus, 6);
     for (const execId of ["over", "alive", "later"]) {
       await client.call("container.deleteProcess", { id: "running", execId });
@@ -104,12 +99,12 @@ Deno.test("restart: containers and execs in every state come back as they were, 
     await writer.write("still there\n");
     await writer.close();
     await client.call("container.closeStdin", { id: "running" });
-    assert.equal((await client.call("container.wait", { id: "running" })).exitStatus, 0);
+    assert.equal((await daemon.exitOf("running")).exitStatus, 0);
     assert.equal(await reader.text(), "begun\nstill there\n");
     await client.call("container.resume", { id: "paused" });
     await client.call("container.pause", { id: "paused" });
     await client.call("container.kill", { id: "paused", signal: 9 });
-    assert.equal((await client.call("container.wait", { id: "paused" })).exitStatus, 137);
+    assert.equal((await daemon.exitOf("paused")).exitStatus, 137);
     for (const [index, status] of [4, 0, 137, 9].entries()) {
       const id = ids[index] ?? "";
       assert.equal((await client.call("container.delete", { id })).exitStatus, status, id);
@@ -142,7 +137,7 @@ Deno.test("restart: what happens while no daemon runs is told by the next one, a
       process: { args: ["sleep", "1000"] },
     });
     await before.wait({ type: "exec-started" });
-    const waiting = daemon.client.call("container.wait", { id: "gone" });
+    const waiting = daemon.exitOf("gone");
     const refused = assert.rejects(waiting, UnavailableError);
     await daemon.kill9();
     await refused;
@@ -161,12 +156,12 @@ Deno.test("restart: what happens while no daemon runs is told by the next one, a
     const last = before.events.at(-1)?.seq ?? 0;
     using after = await EventCollector.subscribe(daemon.socket, { after: last });
     assert.equal(after.subscription.gap, false);
-    const { exitStatus, exitedAt } = await daemon.client.call("container.wait", { id: "gone" });
+    const { exitStatus, exitedAt } = await daemon.exitOf("gone");
     assert.equal(exitStatus, 23);
     assert.ok(Date.parse(exitedAt) >= begun - 1 && Date.parse(exitedAt) <= ended + 1, exitedAt);
     await execsKnown(daemon, "gone");
     await daemon.connected("gone");
-    const state = await stateOf(daemon, "gone");
+    const state = await daemon.stateOf("gone");
     assert.equal(state.status, "stopped");
     assert.equal(state.pid, pid);
     assert.deepEqual(state.processes.map(({ execId, exitStatus }) => [execId, exitStatus]), [
@@ -198,7 +193,7 @@ Deno.test("restart: killed again and again, the daemon loses no event and tells 
     await daemon.kill9();
     seen.push(...events.events);
     await daemon.start();
-    await daemon.client.call("container.wait", { id: `c${round}` });
+    await daemon.exitOf(`c${round}`);
     await daemon.connected(`c${round}`);
   }
   using rest = await EventCollector.subscribe(daemon.socket, { after: seen.at(-1)?.seq ?? 0 });
@@ -221,7 +216,7 @@ Deno.test("restart: many containers come back at once", async () => {
   await Promise.all(ids.map((id) => daemon.run(id, ["sleep", "1000"])));
   const pids = new Map(
     await Promise.all(ids.map(async (id) => {
-      return [id, (await stateOf(daemon, id)).pid] as const;
+      return [id, (await daemon.stateOf(id)).pid] as const;
     })),
   );
   await daemon.restart();
@@ -232,7 +227,7 @@ Deno.test("restart: many containers come back at once", async () => {
     assert.equal(status, "running");
   }
   await Promise.all(ids.map((id) => {
-    return daemon.client.call("container.delete", { id, force: true });
+    return daemon.remove(id);
   }));
   assert.equal((await daemon.client.call("daemon.info", {})).containers, 0);
 });
@@ -287,15 +282,15 @@ Deno.test("restart: a bundle whose exit record is damaged does not keep the daem
   await daemon.kill9();
   await Deno.writeTextFile(`${daemon.state}/linux/odd/exit.json`, "{");
   await daemon.start();
-  await until("its shim's word", async () => (await stateOf(daemon, "odd")).status === "running");
-  const deleted = await daemon.client.call("container.delete", { id: "odd", force: true });
+  await daemon.untilState("odd", ({ status }) => status === "running");
+  const deleted = await daemon.remove("odd");
   assert.equal(deleted.exitStatus, 137);
 });
 
 Deno.test("restart: a shim of another protocol is left alone, with a clear error", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("old", ["sleep", "1000"]);
-  const { pid, shimPid } = await stateOf(daemon, "old");
+  const { pid, shimPid } = await daemon.stateOf("old");
   await daemon.kill9();
   const dir = `${daemon.state}/linux/old`;
   await Deno.rename(`${dir}/shim.sock`, `${dir}/real.sock`);
@@ -315,10 +310,7 @@ Deno.test("restart: a shim of another protocol is left alone, with a clear error
       ),
     });
     await daemon.start();
-    const state = await until("the refusal of the shim", async () => {
-      const now = await stateOf(daemon, "old");
-      return now.shim === "unavailable" && now;
-    });
+    const state = await daemon.untilState("old", (now) => now.shim === "unavailable");
     assert.equal(state.status, "running");
     // Every now and then it is asked again, and is not connected for that while.
     await until("the error of a kill", async () => {
@@ -339,7 +331,7 @@ Deno.test("restart: a shim of another protocol is left alone, with a clear error
   await Deno.rename(`${dir}/real.sock`, `${dir}/shim.sock`);
   await daemon.start();
   await daemon.connected("old");
-  await daemon.client.call("container.delete", { id: "old", force: true });
+  await daemon.remove("old");
 });
 
 Deno.test("restart: killed in the middle of a delete, the next daemon finishes it; the delete is told once", async () => {
@@ -353,7 +345,7 @@ Deno.test("restart: killed in the middle of a delete, the next daemon finishes i
     const id = `deleted-${after}`;
     using before = await EventCollector.subscribe(daemon.socket);
     await daemon.run(id, ["sh", "-c", "exit 3"]);
-    await daemon.client.call("container.wait", { id });
+    await daemon.exitOf(id);
     await before.wait({ type: "exit", id });
     const calls = wrapper.calls("delete").length;
     const release = wrapper.hang("delete", { after, id });
@@ -391,7 +383,7 @@ Deno.test("restart: a daemon that is killed while it removes the last files of a
   await using daemon = await TestDaemon.start();
   const keep = `${daemon.dir}/kept`;
   await daemon.run("twice", ["true"]);
-  await daemon.client.call("container.wait", { id: "twice" });
+  await daemon.exitOf("twice");
   await new Deno.Command("cp", { args: ["-a", `${daemon.state}/linux/twice`, keep] }).output();
   await daemon.client.call("container.delete", { id: "twice" });
   await daemon.kill9();
@@ -409,7 +401,7 @@ Deno.test("restart: a daemon that is killed while it removes the last files of a
 Deno.test("restart: a bundle that cannot be removed yet does not keep the daemon from starting", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("busy", ["true"]);
-  await daemon.client.call("container.wait", { id: "busy" });
+  await daemon.exitOf("busy");
   const dir = `${daemon.state}/linux/busy`;
   const keep = `${daemon.dir}/kept`;
   await new Deno.Command("cp", { args: ["-a", dir, keep] }).output();

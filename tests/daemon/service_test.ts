@@ -87,12 +87,12 @@ Deno.test("service: shims get the cgroup of the config, containers stay out of i
     config: `[shim]\ncgroup = ${JSON.stringify(cgroup)}\noom_score_adj = 7\nkeep = 0`,
   });
   const pid = await placed.run("c", ["sleep", "1000"]);
-  const { shimPid } = await placed.client.call("container.state", { id: "c" });
+  const { shimPid } = await placed.stateOf("c");
   assert.match(await Deno.readTextFile(`/proc/${shimPid}/cgroup`), new RegExp(`:${cgroup}$`, "m"));
   assert.doesNotMatch(await Deno.readTextFile(`/proc/${pid}/cgroup`), /\/shims/);
   assert.equal(await Deno.readTextFile(`/proc/${shimPid}/oom_score_adj`), "7\n");
   assert.equal(await Deno.readTextFile(`/proc/${pid}/oom_score_adj`), "0\n");
-  await placed.client.call("container.delete", { id: "c", force: true });
+  await placed.remove("c");
 });
 
 Deno.test("service: the socket gets the mode and group of the config", async () => {

@@ -107,7 +107,7 @@ Deno.test("socket group: who may not read a log is told so", async () => {
     "true",
   ]);
   assert.deepEqual(mine, { code: 0, stdout: "mine\n", stderr: "" });
-  await daemon.client.call("container.wait", { id: "mine" });
+  await daemon.exitOf("mine");
   const refused = await as(daemon, ["logs", "mine"]);
   assert.equal(refused.code, 125);
   assert.match(refused.stderr, /^berth: only root may read the log of mine, [^\n]*\n$/);

@@ -57,8 +57,8 @@ for (const mode of ["capture", "replace"]) {
     const env = { ...collector.env, OTEL_DENO_CONSOLE: mode };
     await using daemon = await TestDaemon.start({ program, env });
     await daemon.run("one", ["sleep", "1000"]);
-    await assert.rejects(daemon.client.call("container.state", { id: "none" }));
-    const { shimPid } = await daemon.client.call("container.state", { id: "one" });
+    await assert.rejects(daemon.stateOf("none"));
+    const { shimPid } = await daemon.stateOf("one");
     assert.doesNotMatch(Deno.readTextFileSync(`/proc/${shimPid}/environ`), /OTEL_DENO=/);
     assert.equal((await daemon.stop()).code, 0);
 

@@ -28,7 +28,7 @@ Deno.test("upgrade: the file is replaced while daemon and shims run; old shims g
     "trap 'exit 5' TERM; while :; do sleep 0.1; done",
   ]);
   await until("its trap", () => hasTrap(pid, SIGTERM));
-  const { shimPid } = await daemon.client.call("container.state", { id: "old" });
+  const { shimPid } = await daemon.stateOf("old");
 
   await buildPortable(`${file}.new`, "9.9.9");
   await Deno.rename(`${file}.new`, file);
@@ -37,7 +37,7 @@ Deno.test("upgrade: the file is replaced while daemon and shims run; old shims g
   await daemon.start();
   await daemon.connected("old");
   assert.equal((await daemon.client.call("daemon.info", {})).version, "9.9.9");
-  const state = await daemon.client.call("container.state", { id: "old" });
+  const state = await daemon.stateOf("old");
   assert.deepEqual(
     [state.status, state.pid, state.shimPid, state.shim],
     ["running", pid, shimPid, "connected"],
@@ -47,10 +47,10 @@ Deno.test("upgrade: the file is replaced while daemon and shims run; old shims g
     process: { args: ["true"] },
   });
   const { execId } = exec;
-  assert.equal((await daemon.client.call("container.wait", { id: "old", execId })).exitStatus, 0);
+  assert.equal((await daemon.exitOf("old", execId)).exitStatus, 0);
   assert.equal(await daemon.life("new"), 0);
   await daemon.client.call("container.kill", { id: "old", signal: "TERM" });
-  assert.equal((await daemon.client.call("container.wait", { id: "old" })).exitStatus, 5);
+  assert.equal((await daemon.exitOf("old")).exitStatus, 5);
   assert.equal((await daemon.client.call("container.delete", { id: "old" })).exitStatus, 5);
 });
 

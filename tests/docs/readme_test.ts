@@ -61,7 +61,7 @@ testNeeding(["python3"], "readme: the Python works", async () => {
   assert.deepEqual(more, []);
   const said = await run(daemon, ["python3", "-c"], python);
   assert.equal(said, `${(await daemon.client.call("daemon.info", {})).version}\n['seen']\n`);
-  await daemon.client.call("container.delete", { id: "seen", force: true });
+  await daemon.remove("seen");
 });
 
 Deno.test("readme: the TypeScript of the README works outside of the repository, in both ways", async () => {

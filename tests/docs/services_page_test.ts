@@ -59,7 +59,7 @@ Deno.test("services page: each command of a service with berth alone does what t
   await using daemon = await TestDaemon.start();
   const [, block = ""] = /```console\n(.*?)```/s.exec(PAGE) ?? [];
   const lines = block.trim().split("\n");
-  const state = (): Promise<ContainerState> => daemon.client.call("container.state", { id: "web" });
+  const state = (): Promise<ContainerState> => daemon.stateOf("web");
   const line = (verb: string) => {
     const found = lines.filter((each) => each.startsWith(`berth ${verb} `));
     assert.equal(found.length, 1, verb);

@@ -33,9 +33,9 @@ Deno.test("concurrency: start, kill, pause, state and delete of one container at
       client.call("container.kill", { id, signal: 9 }),
       client.call("container.pause", { id }),
       client.call("container.exec", { id, process: { args: ["true"] } }),
-      client.call("container.state", { id }),
-      client.call("container.delete", { id, force: true }),
-      client.call("container.delete", { id, force: true }),
+      daemon.stateOf(id),
+      daemon.remove(id),
+      daemon.remove(id),
     ]);
     for (const result of results) {
       if (result.status === "fulfilled") continue;

@@ -78,7 +78,7 @@ Deno.test("damaged files: a container that runs is removed with its processes th
     const pid = await daemon.run("c", ["sleep", "1000"]);
     const state = `${daemon.state}/oci/c/state.json`;
     Deno.writeTextFileSync(state, "");
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     if (shim === "dead") Deno.kill(shimPid, "SIGKILL");
     if (shim === "unknown") {
       await daemon.kill9();
@@ -119,10 +119,7 @@ Deno.test("damaged files: a definition is named and kept until a forced delete, 
     assert.ok(
       daemon.log.includes(`definition ${dir}, left alone until a forced delete of ${id}: `),
     );
-    await assert.rejects(
-      daemon.client.call("container.delete", { id, force: true }),
-      NotFoundError,
-    );
+    await assert.rejects(daemon.remove(id), NotFoundError);
   }
   for (const id of ids) await deleteUntilGone(daemon, id);
   assert.deepEqual(namesIn(`${daemon.root}/containers`), []);

@@ -40,7 +40,7 @@ const CLEANUP = [
 async function assertGone(daemon: TestDaemon, id: string): Promise<void> {
   await until(`${id} to be gone`, async () => {
     try {
-      await daemon.client.call("container.delete", { id, force: true });
+      await daemon.remove(id);
       return false;
     } catch (error) {
       return error instanceof NotFoundError;
@@ -99,7 +99,7 @@ for (const point of DELETE) {
       await using _daemon = daemon;
       using _failpoints = failpoints;
       await daemon.run("c", ["sh", "-c", "exit 7"]);
-      await daemon.client.call("container.wait", { id: "c" });
+      await daemon.exitOf("c");
       failpoints.arm(`${point}=crash`);
       const outcome = daemon.client.call("container.delete", { id: "c" }).catch(() => {});
       await restart(daemon, failpoints);
@@ -124,7 +124,7 @@ for (const point of CLEANUP) {
       await using _daemon = daemon;
       using _failpoints = failpoints;
       await daemon.run("c", ["sleep", "1000"]);
-      const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+      const { shimPid } = await daemon.stateOf("c");
       failpoints.arm(`${point}=crash`);
       Deno.kill(shimPid, "SIGKILL");
       await restart(daemon, failpoints);
@@ -149,7 +149,7 @@ for (const point of ["bundle.record", "journal.append", "cgroup.record"]) {
       assert.equal(failed?.kind, point === "bundle.record" ? "ResourceExhausted" : undefined);
       if (failed === undefined) {
         await daemon.client.call("container.start", { id: "c" });
-        assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 0);
+        assert.equal((await daemon.exitOf("c")).exitStatus, 0);
         await daemon.client.call("container.delete", { id: "c" });
       }
       await assertGone(daemon, "c");

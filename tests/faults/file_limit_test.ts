@@ -178,9 +178,9 @@ Deno.test("file limit: a daemon that starts again with too few files loses no co
   await daemon.start();
   for (const [id, pid] of pids) {
     await daemon.connected(id);
-    assert.equal((await daemon.client.call("container.state", { id })).pid, pid);
+    assert.equal((await daemon.stateOf(id)).pid, pid);
     await daemon.client.call("container.kill", { id, signal: "KILL" });
-    const { exitStatus } = await daemon.client.call("container.wait", { id });
+    const { exitStatus } = await daemon.exitOf(id);
     assert.equal(exitStatus, 137);
     await daemon.client.call("container.delete", { id });
   }

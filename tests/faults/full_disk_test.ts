@@ -112,7 +112,7 @@ for (const kind of ["space", "inodes"] as const) {
           const { containers } = await client.call("container.list", {});
           assert.deepEqual(containers.map(({ id }) => id), created === undefined ? [] : ["c"]);
           if (created !== undefined) await client.call("container.delete", { id: "c" });
-          await assert.rejects(client.call("container.state", { id: "c" }), NotFoundError);
+          await assert.rejects(daemon.stateOf("c"), NotFoundError);
         }
       }
     });
@@ -122,7 +122,7 @@ for (const kind of ["space", "inodes"] as const) {
     await onSmallDisks(async ({ daemon, all }, events) => {
       const { client } = daemon;
       const id = "c";
-      const status = async () => (await client.call("container.state", { id })).status;
+      const status = async () => (await daemon.stateOf(id)).status;
       const kill = (signal: string, execId?: string) =>
         client.call("container.kill", { id, signal, ...(execId === undefined ? {} : { execId }) });
       const exit = async (execId?: string) => {
@@ -134,7 +134,7 @@ for (const kind of ["space", "inodes"] as const) {
 
       const spec = daemon.spec(["sh", "-c", LOGS]);
       const { log } = await client.call("container.create", { id, spec, log: {} })
-        .then(() => client.call("container.state", { id }));
+        .then(() => daemon.stateOf(id));
       assert.ok(log !== undefined);
       const logged = () => Deno.readTextFileSync(log.path).replace(/^\S+ \S+ \S+ /gm, "");
       {
@@ -178,7 +178,7 @@ for (const kind of ["space", "inodes"] as const) {
         assert.equal(await exit(), 7);
         const again = await unlessFull("start again", client.call("container.start", { id }));
         assert.equal(await status(), again === undefined ? "stopped" : "running");
-        await within("the delete", client.call("container.delete", { id, force: true }));
+        await within("the delete", daemon.remove(id));
         await assert.rejects(status(), NotFoundError);
       }
       await events.wait({ type: "delete", id });
@@ -215,14 +215,14 @@ Deno.test("full disk: what exits and is deleted meanwhile is told, though the da
     using _full = fill("space", all);
     for (const id of ["gone", "left"]) {
       await client.call("container.kill", { id, signal: "TERM" });
-      assert.equal((await client.call("container.wait", { id })).exitStatus, 7);
+      assert.equal((await daemon.exitOf(id)).exitStatus, 7);
     }
     await client.call("container.delete", { id: "gone" });
     await daemon.kill9();
     // It serves what is there, or says why it cannot.
     const refused = await daemon.start().then(() => undefined, (error: Error) => error.message);
     if (refused === undefined) {
-      assert.equal((await daemon.client.call("container.wait", { id: "left" })).exitStatus, 7);
+      assert.equal((await daemon.exitOf("left")).exitStatus, 7);
       await daemon.kill9();
     } else {
       assert.match(refused, /No space left|disk is full/i);

@@ -55,6 +55,6 @@ Deno.test("memory: the daemon gives back what connections and pipelined calls to
 Deno.test("memory: a shim gives back what connections and pipelined calls took", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
-  const { bundle, shimPid } = await daemon.client.call("container.state", { id: "a" });
+  const { bundle, shimPid } = await daemon.stateOf("a");
   await assertGivesBack(shimPid, `${bundle}/shim.sock`, "shim.state");
 });

@@ -73,7 +73,7 @@ for (const name of ["runc", "crun"]) {
           });
           await assertClean(exec.pid, pid, `${name}, terminal ${terminal}: exec, ${execTerminal}`);
         }
-        await client.call("container.delete", { id, force: true });
+        await daemon.remove(id);
       }
     },
   );

@@ -93,16 +93,16 @@ Deno.test("parallel: two calls on one container at once come in some order and n
       client.call("container.resume", { id }),
     ]);
     const results = await Promise.allSettled([
-      client.call("container.wait", { id }),
+      daemon.exitOf(id),
       client.call("container.kill", { id, signal: "KILL" }),
-      client.call("container.delete", { id, force: true }),
-      client.call("container.delete", { id, force: true }),
-      client.call("container.state", { id }),
+      daemon.remove(id),
+      daemon.remove(id),
+      daemon.stateOf(id),
     ]);
     const [wait, , first, second] = results;
     assert.equal(wait?.status === "fulfilled" && wait.value.exitStatus, 137);
     assert.ok(first?.status === "fulfilled" || second?.status === "fulfilled");
-    await assert.rejects(client.call("container.state", { id }), { kind: "NotFound" });
+    await assert.rejects(daemon.stateOf(id), { kind: "NotFound" });
   }
   await audit.assertClean();
 });

@@ -203,7 +203,7 @@ async function removeAll(daemon: TestDaemon, complain: (what: string) => void): 
     await Promise.all(containers.map(async (state) => {
       const { id } = state;
       try {
-        await daemon.client.call("container.delete", { id, force: true });
+        await daemon.remove(id);
       } catch (error) {
         if (error instanceof NotFoundError) return;
         const lines = daemon.log.split("\n").filter((line) => line.includes(` ${id}: `));

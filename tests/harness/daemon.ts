@@ -259,10 +259,7 @@ export class TestDaemon implements AsyncDisposable {
    * answers before that where a shim takes its time; what goes to the shim waits only so long.
    */
   async connected(id: string): Promise<void> {
-    await until(`a connection to the shim of ${id}`, async () => {
-      const { shim } = await this.stateOf(id);
-      return shim === "connected" || shim === "none";
-    });
+    await this.untilState(id, ({ shim }) => shim === "connected" || shim === "none");
   }
 
   /** Sends the daemon a signal. */
@@ -282,20 +279,30 @@ export class TestDaemon implements AsyncDisposable {
     return pid;
   }
 
-  /** What the daemon says of a container. */
+  /** Returns what the daemon says of a container. */
   stateOf(id: string): Promise<ContainerState> {
     return this.client.call("container.state", { id });
   }
 
-  /** Waits until the state of a container passes, and answers it. */
+  /** Waits until the state of a container passes, and returns it. */
   untilState(id: string, passes: (state: ContainerState) => boolean): Promise<ContainerState> {
-    return until(`a state of ${id}`, async () => {
+    return until(`a state of ${id}: ${passes}`, async () => {
       const state = await this.stateOf(id);
       return passes(state) && state;
     });
   }
 
-  /** Deletes a container by force; answers how it has ended. */
+  /** Waits until another shim than that of `shimPid` serves a container; returns the state then. */
+  nextShim(id: string, shimPid: number): Promise<ContainerState> {
+    return this.untilState(id, (now) => now.shim === "connected" && now.shimPid !== shimPid);
+  }
+
+  /** Waits until a container's init, or one of its execs, has exited; returns how. */
+  exitOf(id: string, execId?: string): Promise<ResultOf<DaemonContract, "container.wait">> {
+    return this.client.call("container.wait", { id, ...(execId !== undefined && { execId }) });
+  }
+
+  /** Deletes a container by force; returns how it has ended. */
   remove(id: string): Promise<ResultOf<DaemonContract, "container.delete">> {
     return this.client.call("container.delete", { id, force: true });
   }
@@ -303,7 +310,7 @@ export class TestDaemon implements AsyncDisposable {
   /** The whole life of a container that exits by itself; answers its exit status. */
   async life(id: string, args: readonly string[] = ["true"]): Promise<number> {
     await this.run(id, args);
-    await this.client.call("container.wait", { id });
+    await this.exitOf(id);
     return (await this.client.call("container.delete", { id })).exitStatus;
   }
 

@@ -34,7 +34,7 @@ Deno.test("daemon: the harness drives a daemon through a container's life and it
     await writer.write("through\n");
     assert.equal(await reader.text(), "got through\n");
   }
-  const exit = await daemon.client.call("container.wait", { id: "second" });
+  const exit = await daemon.exitOf("second");
   assert.equal(exit.exitStatus, 3);
   await daemon.client.call("container.delete", { id: "second" });
   for (const fifo of [stdin, stdout]) await Deno.remove(fifo);

@@ -10,7 +10,7 @@ import { until } from "./poll.ts";
 export async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<number | undefined> {
   const { exitStatus } = await until(`${id} is gone`, async () => {
     try {
-      const { exitStatus } = await daemon.client.call("container.delete", { id, force: true });
+      const { exitStatus } = await daemon.remove(id);
       return { exitStatus };
     } catch (error) {
       if (error instanceof NotFoundError) return { exitStatus: undefined };

@@ -44,7 +44,7 @@ Deno.test("failure logs: a test that fails shows the ends of its daemon's and it
 });
 
 Deno.test("failure logs: a failure is told whose test had a call under way, and an error nobody caught is one", async () => {
-  const wait = `daemon.client.call("container.wait", { id: "c" });`;
+  const wait = `daemon.exitOf("c");`;
   const failed = await runTest(`const waiting = ${wait}
   if (Deno.pid > 0) throw new Error("as it was told");
   await waiting;`);

@@ -80,7 +80,7 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
     const command = ["run", ...detach, ...cgroup(daemon), "--name", name, image, "sleep", "1000"];
     const running = cli(daemon, command, { env: paused.env });
     await until("the removal", () => paused.waits);
-    const { status } = await daemon.client.call("container.state", { id: name });
+    const { status } = await daemon.stateOf(name);
     paused.release();
     await until("its end", () => marked() === 0);
     await ok(daemon, "rm", "--force", name);

@@ -56,10 +56,7 @@ networkTest(
       if (withDaemon) await daemon.kill9();
       killIfThere(shimPid);
       if (withDaemon) await daemon.start();
-      state = await until("another shim", async () => {
-        const now = await daemon.stateOf("web");
-        return now.shim === "connected" && now.shimPid !== shimPid && now;
-      });
+      state = await daemon.nextShim("web", shimPid);
       assert.equal(state.pid, pid);
       assert.deepEqual(state.network, given);
       assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
@@ -80,7 +77,7 @@ networkTest(
     const { client } = daemon;
     await create(daemon, "owner");
     await client.call("container.start", { id: "owner" });
-    const { network: first } = await client.call("container.state", { id: "owner" });
+    const { network: first } = await daemon.stateOf("owner");
     const spec = daemon.spec(["sleep", "1000"]);
     const own = Object(spec["linux"]);
     const namespaces = Array.isArray(own.namespaces) ? own.namespaces : [];
@@ -100,7 +97,7 @@ networkTest(
     await client.call("container.start", { id: "guest" });
     for (const id of ["owner", "guest"]) await client.call("container.restart", { id, timeout: 0 });
     const [owner, guest] = await Promise.all(["owner", "guest"].map(async (id) => {
-      const { pid } = await client.call("container.state", { id });
+      const { pid } = await daemon.stateOf(id);
       return Deno.readLinkSync(`/proc/${pid}/ns/net`);
     }));
     assert.equal(guest, owner);
@@ -116,9 +113,7 @@ networkTest("networks: a namespace that is not pinned any more is no obstacle", 
   });
   const audit = await auditAfter(network, daemon, PUBLISHED);
   await create(daemon, "web");
-  const { pid, shimPid, network: state } = await daemon.client.call("container.state", {
-    id: "web",
-  });
+  const { pid, shimPid, network: state } = await daemon.stateOf("web");
   // As after a reboot with the state directory on a disk.
   await daemon.kill9();
   killIfThere(shimPid, pid);

@@ -51,12 +51,12 @@ networkTest(
       await client.call("container.start", { id });
     };
     const addressOf = async (id: string) => {
-      const { network: state } = await client.call("container.state", { id });
+      const { network: state } = await daemon.stateOf(id);
       return state?.interfaces[0]?.addresses[0]?.split("/")[0] ?? "";
     };
     const url = "http://192.0.2.1:8080/hosts";
     await create("warm-up", false, [8080]);
-    await client.call("container.delete", { id: "warm-up", force: true });
+    await daemon.remove("warm-up");
     const audit = await NetworkAudit.take(network, daemon);
     await create("web", true, [8080]);
     const first = await addressOf("web");
@@ -107,9 +107,9 @@ networkTest(
     const ips = ["10.87.0.9", "fd87::9"];
     await run("first", ips);
     for (const ip of ips) await network.onHost("busybox", "ping", "-c", "1", "-W", "5", ip);
-    await client.call("container.delete", { id: "first", force: true });
+    await daemon.remove("first");
     await run("second", ips);
-    const { network: state } = await client.call("container.state", { id: "second" });
+    const { network: state } = await daemon.stateOf("second");
     const mac = state?.interfaces[0]?.mac ?? "";
     assert.match(mac, /^[0-9a-f:]{17}$/);
     // Nothing is sent meanwhile, so that the kernel has no reason to ask.

@@ -28,13 +28,13 @@ testNeeding(["crun"], "crun: a life beside another with runc", async () => {
     const spec = daemon.spec(["sh", "-c", script]);
     const { pid } = await client.call("container.create", { id: "c", spec, stdout, runtime });
     await client.call("container.start", { id: "c" });
-    const state = await client.call("container.state", { id: "c" });
+    const state = await daemon.stateOf("c");
     assert.equal(state.status, "running");
     assert.equal(state.runtime, runtime);
-    assert.notEqual((await client.call("container.state", { id: "beside" })).runtime, runtime);
+    assert.notEqual((await daemon.stateOf("beside")).runtime, runtime);
 
     await client.call("container.pause", { id: "c" });
-    assert.equal((await client.call("container.state", { id: "c" })).status, "paused");
+    assert.equal((await daemon.stateOf("c")).status, "paused");
     await client.call("container.resume", { id: "c" });
     await daemon.restart();
     await daemon.connected("c");
@@ -45,7 +45,7 @@ testNeeding(["crun"], "crun: a life beside another with runc", async () => {
     assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 3);
     const go = { args: ["sh", "-c", "echo $$ >/tmp/go"] };
     await daemon.client.call("container.exec", { id: "c", execId: "go", process: go });
-    assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 7);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 7);
     assert.equal(await within("the end of its output", reader.text()), "hello\n");
     const deleted = await daemon.client.call("container.delete", { id: "c" });
     assert.equal(deleted.pid, pid);
@@ -58,7 +58,7 @@ testNeeding(["crun"], "crun: a life beside another with runc", async () => {
         "exec-added:go exec-started:go exit:go exit delete",
     );
     assert.ok(events.events.length > 0);
-    await daemon.client.call("container.delete", { id: "beside", force: true });
+    await daemon.remove("beside");
   }
   await Deno.remove(stdout);
   await audit.assertClean();
@@ -97,7 +97,7 @@ testNeeding(["crun"], "crun fails in its own words, kills with all, has a termin
     }
     assert.equal(shown, "22 88\r\n");
     await client.call("container.kill", { id: "c", signal: "KILL", all: true });
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 137);
     await client.call("container.delete", { id: "c" });
     await stream.cancel();
   }

@@ -46,7 +46,7 @@ Deno.test("endless hook: a create by runc, which runs poststart hooks then, ends
     );
     await daemon.life("other");
     await created;
-    await assert.rejects(client.call("container.state", { id: "c" }), NotFoundError);
+    await assert.rejects(daemon.stateOf("c"), NotFoundError);
   });
 });
 
@@ -75,19 +75,16 @@ testNeeding(
         await until("its program", () => readProcess(pid)?.command.startsWith("sleep"));
       }
       await client.call("container.kill", { id: "killed", signal: "KILL" });
-      await client.call("container.delete", { id: "removed", force: true });
-      assert.equal((await client.call("container.wait", { id: "killed" })).exitStatus, 137);
-      assert.equal((await client.call("container.wait", { id: "ended" })).exitStatus, 7);
+      await daemon.remove("removed");
+      assert.equal((await daemon.exitOf("killed")).exitStatus, 137);
+      assert.equal((await daemon.exitOf("ended")).exitStatus, 7);
       const [givenUp] = await Promise.all(starts.map(({ answer }) => answer));
       assert.ok(givenUp instanceof DeadlineExceededError, String(givenUp));
-      await until(
-        "it runs",
-        async () => (await client.call("container.state", { id: "given-up" })).status === "running",
-      );
+      await daemon.untilState("given-up", ({ status }) => status === "running");
       await events.wait({ type: "start", id: "given-up" });
       await client.call("container.kill", { id: "given-up", signal: "TERM" });
       await client.call("container.kill", { id: "given-up", signal: "KILL" });
-      assert.equal((await client.call("container.wait", { id: "given-up" })).exitStatus, 137);
+      assert.equal((await daemon.exitOf("given-up")).exitStatus, 137);
       for (const id of ["given-up", "killed", "ended"]) {
         await client.call("container.delete", { id });
         await events.wait({ type: "delete", id });
@@ -111,10 +108,7 @@ testNeeding(
     await daemon.kill9();
     await start;
     await daemon.start();
-    await until("it runs", async () => {
-      const { status } = await daemon.client.call("container.state", { id: "c" });
-      return status === "running";
-    });
-    assert.equal((await daemon.client.call("container.delete", { id: "c", force: true })).pid, pid);
+    await daemon.untilState("c", ({ status }) => status === "running");
+    assert.equal((await daemon.remove("c")).pid, pid);
   },
 );

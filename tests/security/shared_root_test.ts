@@ -104,10 +104,10 @@ Deno.test("shared root: rootfs mounts on a shared / show up neither on the host 
   assert.deepEqual([...Deno.readDirSync(`${rootfsDir()}/data`)], [], "and so is the host");
   assert.ok(!mountPoints(slave.pid).some((path) => path.endsWith("/rootfs/data")));
 
-  await daemon.client.call("container.delete", { id: "b", force: true });
+  await daemon.remove("b");
   assert.deepEqual([a, c].map(nameIn), ["a-volume", undefined], "deleting one spares the others");
-  await daemon.client.call("container.delete", { id: "a", force: true });
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  await daemon.remove("a");
+  await daemon.remove("c");
   assert.deepEqual(hostMounts(daemon), before);
   assert.deepEqual(inSlaveNow(), seen);
 });
@@ -130,7 +130,7 @@ Deno.test("shared root: mounts below a volume stay out of the volume's source on
       before.includes(path) || path.startsWith(`${daemon.state}/linux/a/rootfs`)
     ),
   );
-  await daemon.client.call("container.delete", { id: "a", force: true });
+  await daemon.remove("a");
   assert.deepEqual(hostMounts(daemon), before);
 });
 
@@ -146,7 +146,7 @@ Deno.test("shared root: what a killed shim had mounted on a shared / goes with i
   await using daemon = await sharedDaemon();
   const before = hostMounts(daemon);
   await create(daemon, "a", [BASE, volume(daemon, "volume")]);
-  const { shimPid } = await daemon.client.call("container.state", { id: "a" });
+  const { shimPid } = await daemon.stateOf("a");
   Deno.kill(shimPid, "SIGKILL");
   await until("the end of the bundle's mounts", () => hostMounts(daemon).length === before.length);
   assert.deepEqual(hostMounts(daemon), before);

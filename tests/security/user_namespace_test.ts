@@ -47,7 +47,7 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   await client.call("container.create", { id, spec: spec(daemon, script), rootfs, stdout: fifo });
   await client.call("container.start", { id });
   assert.equal(await within("the end", reader.text()), "0\nagain\n");
-  assert.equal((await client.call("container.wait", { id })).exitStatus, 4);
+  assert.equal((await daemon.exitOf(id)).exitStatus, 4);
   await client.call("container.delete", { id });
 
   const logged = { id, spec: spec(daemon, `${script.replace("exit 4", "sleep 1000")}`), rootfs };
@@ -69,13 +69,13 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   }
   const exec = { id, execId: "e", process: { args: ["sh", "-c", "echo in >/dev/stdout"] } };
   await client.call("container.exec", { ...exec, stdout: `file://${daemon.dir}/exec` });
-  assert.equal((await client.call("container.wait", { id, execId: "e" })).exitStatus, 0);
+  assert.equal((await daemon.exitOf(id, "e")).exitStatus, 0);
   assert.equal(Deno.readTextFileSync(`${daemon.dir}/exec`), "in\n");
   await until("what it wrote, in its log", () => {
     const log = Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`);
     return /stdout F again\n/.test(log) && /stderr F err\n/.test(log);
   });
-  await client.call("container.delete", { id, force: true });
+  await daemon.remove(id);
 });
 
 Deno.test("user namespace: the layers of a rootfs with mapped ids belong to root of the namespace", async () => {
@@ -97,7 +97,7 @@ Deno.test("user namespace: the layers of a rootfs with mapped ids belong to root
   const stdout = `file://${daemon.dir}/out`;
   await client.call("container.create", { id, spec: writable, rootfs, stdout });
   await client.call("container.start", { id });
-  assert.equal((await client.call("container.wait", { id })).exitStatus, 0);
+  assert.equal((await daemon.exitOf(id)).exitStatus, 0);
   await client.call("container.delete", { id });
   const said = Deno.readTextFileSync(`${daemon.dir}/out`);
   assert.match(said, /^0:0\n0:0\n-rw-r--r-- +1 0 +0 +8 /);
@@ -174,7 +174,7 @@ Deno.test("berth run: --userns auto gives each container ids of its own, and use
   for (const id of ["a", "b"]) {
     const args = ["run", "-d", "--name", id, "--userns", "auto", ...options, "sleep", "1000"];
     assert.deepEqual(await withSubordinates(daemon, ids, args), [`${id}\n`, ""]);
-    const { pid } = await daemon.client.call("container.state", { id });
+    const { pid } = await daemon.stateOf(id);
     for (const file of ["uid_map", "gid_map"]) {
       const map = Deno.readTextFileSync(`/proc/${pid}/${file}`).trim().split(/ +/).map(Number);
       firsts.push(map[1] ?? NaN);

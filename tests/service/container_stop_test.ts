@@ -68,7 +68,7 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
 Deno.test("container.stop that fails leaves the next daemon nothing to finish, and the policy in force", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 5" });
   await started(daemon, "wedged", STUBBORN, "--restart", "always");
-  const { pid, shimPid } = await daemon.client.call("container.state", { id: "wedged" });
+  const { pid, shimPid } = await daemon.stateOf("wedged");
   const record = `${daemon.state}/linux/wedged/stop.json`;
   Deno.kill(shimPid, "SIGSTOP");
   try {
@@ -108,7 +108,7 @@ Deno.test("berth stop stops several, and the kill comes although its daemon was 
   await daemon.kill9();
   await daemon.start();
   assert.deepEqual(await within("the stop", stopping), { code: 0, stdout: "c\n", stderr: "" });
-  const { exitStatus } = await daemon.client.call("container.wait", { id: "c" });
+  const { exitStatus } = await daemon.exitOf("c");
   assert.equal(exitStatus, 137);
 });
 
@@ -120,9 +120,7 @@ Deno.test("berth stop and restart send the signal that -s names", async () => {
     await until("the script", () => existsSync(on));
     Deno.removeSync(on);
     assert.deepEqual(await cli(daemon, args), { code: 0, stdout: "web\n", stderr: "" });
-    const { status, exitStatus, lastExit } = await daemon.client.call("container.state", {
-      id: "web",
-    });
+    const { status, exitStatus, lastExit } = await daemon.stateOf("web");
     return [status, status === "stopped" ? exitStatus : lastExit?.exitStatus];
   };
   assert.deepEqual(await statusOf("restart", "-s", "INT", "web"), ["running", 4]);
@@ -146,10 +144,7 @@ for (const point of ["stop.record", "stop.signal"]) {
       await daemon.exited();
       failpoints.disarm();
       await daemon.start();
-      const { exitStatus } = await within(
-        "the end",
-        daemon.client.call("container.wait", { id: "c" }),
-      );
+      const { exitStatus } = await within("the end", daemon.exitOf("c"));
       assert.equal(exitStatus, 137);
     },
   });

@@ -65,16 +65,16 @@ async function assertWhole(daemon: TestDaemon, id: string, runs: number): Promis
 Deno.test("berth rename: the container keeps its files, log, policy and exit; the old id is free", async () => {
   await using daemon = await TestDaemon.start();
   await makeStopped(daemon, "web");
-  const before = await daemon.client.call("container.state", { id: "web" });
+  const before = await daemon.stateOf("web");
   using watcher = await EventCollector.subscribe(daemon.socket, { ids: ["web-old"] });
   await berth(daemon, "rename", "web", "web-old");
-  const after = await daemon.client.call("container.state", { id: "web-old" });
+  const after = await daemon.stateOf("web-old");
   assert.deepEqual(
     [after.instance, after.createdAt, after.status, after.exitStatus, after.exitedAt],
     [before.instance, before.createdAt, "stopped", 3, before.exitedAt],
   );
   assert.deepEqual([after.restart, after.labels["app"]], [before.restart, "shop"]);
-  await assert.rejects(daemon.client.call("container.state", { id: "web" }), { kind: "NotFound" });
+  await assert.rejects(daemon.stateOf("web"), { kind: "NotFound" });
   const renamed = await watcher.wait({ type: "renamed" });
   assert.deepEqual(
     [renamed.id, renamed.newId, renamed.instance, renamed.labels?.["app"]],
@@ -105,13 +105,13 @@ Deno.test("container.rename of a container without a policy: it runs, is renamed
   const { client } = daemon;
   await createService(daemon, "a", "echo ran; exit 7");
   await client.call("container.start", { id: "a" });
-  await client.call("container.wait", { id: "a" });
-  const { instance } = await client.call("container.state", { id: "a" });
+  await daemon.exitOf("a");
+  const { instance } = await daemon.stateOf("a");
   await client.call("container.rename", { id: "a", newId: "b", instance });
-  assert.equal((await client.call("container.wait", { id: "b" })).exitStatus, 7);
+  assert.equal((await daemon.exitOf("b")).exitStatus, 7);
   await client.call("container.rename", { id: "b", newId: "a" });
   await client.call("container.start", { id: "a" });
-  await client.call("container.wait", { id: "a" });
+  await daemon.exitOf("a");
   await client.call("container.rename", { id: "a", newId: "b" });
   assert.deepEqual(logLines(daemon, "b"), ["ran", "ran"]);
   assert.equal((await client.call("container.delete", { id: "b" })).exitStatus, 7);
@@ -180,13 +180,13 @@ Deno.test("container.rename is refused for a container with a policy that was ne
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await createService(daemon, "a", "exit 3", { restart: { policy: "always" } });
-  const { instance } = await client.call("container.state", { id: "a" });
+  const { instance } = await daemon.stateOf("a");
   await client.call("container.stop", { id: "a" });
   await assert.rejects(client.call("container.rename", { id: "a", newId: "b" }), {
     kind: "FailedPrecondition",
     message: /container a was never started: it can be renamed once it has run/,
   });
-  const after = await client.call("container.state", { id: "a" });
+  const after = await daemon.stateOf("a");
   assert.deepEqual([after.instance, after.restart], [instance, { policy: "always" }]);
   await client.call("container.start", { id: "a" });
   await client.call("container.stop", { id: "a" });
@@ -211,7 +211,7 @@ Deno.test({
     // The exit is acted on when it is in the journal.
     failpoints.arm("journal.append=fail:ENOSPC");
     Deno.writeTextFileSync(`${mnt}/go`, "");
-    await client.call("container.wait", { id: "a" });
+    await daemon.exitOf("a");
     await assert.rejects(client.call("container.rename", { id: "a", newId: "b" }), {
       kind: "FailedPrecondition",
       message: /its restart policy has not been applied yet: try again/,
@@ -255,12 +255,12 @@ Deno.test({
     const { client } = daemon;
     const mnt = await createService(daemon, "a", "echo ran >>/mnt/runs");
     await client.call("container.start", { id: "a" });
-    await client.call("container.wait", { id: "a" });
+    await daemon.exitOf("a");
     failpoints.arm("delete.shim=delay:1500");
     const renamed = client.call("container.rename", { id: "a", newId: "b" });
     const meanwhile = await Promise.allSettled([
       client.call("container.delete", { id: "a" }),
-      client.call("container.delete", { id: "a", force: true }),
+      daemon.remove("a"),
       client.call("container.start", { id: "a" }),
       client.call("container.rename", { id: "a", newId: "c" }),
       client.call("container.create", { id: "b", spec: daemon.spec(["true"]) }),
@@ -273,7 +273,7 @@ Deno.test({
     failpoints.disarm();
     assert.deepEqual(await daemon.containerIds(), ["b"]);
     await client.call("container.start", { id: "b" });
-    await client.call("container.wait", { id: "b" });
+    await daemon.exitOf("b");
     assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n");
     await client.call("container.delete", { id: "b" });
   },
@@ -303,7 +303,7 @@ Deno.test({
       await hasRun(daemon, from, ++runs);
       await daemon.client.call("container.stop", { id: from, timeout: 60 });
     }
-    const { instance } = await daemon.client.call("container.state", { id: from });
+    const { instance } = await daemon.stateOf(from);
     for (const step of STEPS) {
       const [first, point] = step.includes("->") ? step.split("->") : ["", step];
       failpoints.arm(`${point}=${first === "" ? "" : `${first}->`}crash`);
@@ -312,7 +312,7 @@ Deno.test({
       failpoints.disarm();
       await daemon.start();
       assert.deepEqual(await daemon.containerIds(), [to], step);
-      const after = await daemon.client.call("container.state", { id: to });
+      const after = await daemon.stateOf(to);
       assert.deepEqual([after.status, after.instance, after.exitStatus], ["stopped", instance, 3]);
       const files = containerFiles(daemon);
       assert.deepEqual(files.filter((path) => !path.endsWith(`/${to}`)), [], step);
@@ -380,7 +380,7 @@ Deno.test({
       const { client } = daemon;
       assert.deepEqual(await daemon.containerIds(), ["web"]);
       await assert.rejects(client.call("container.start", { id: "web" }), left);
-      await assert.rejects(client.call("container.delete", { id: "web", force: true }), left);
+      await assert.rejects(daemon.remove("web"), left);
       await assert.rejects(client.call("container.rename", { id: "web", newId: "x" }), left);
       await assert.rejects(client.call("container.rename", { id: "web", newId: "y" }), left);
       const spec = daemon.spec(["true"]);
@@ -408,7 +408,7 @@ Deno.test({
     await using daemon = await TestDaemon.start({ env: failpoints.env });
     await createService(daemon, "a", "true");
     await daemon.client.call("container.start", { id: "a" });
-    await daemon.client.call("container.wait", { id: "a" });
+    await daemon.exitOf("a");
     failpoints.arm("journal.append=fail:ENOSPC");
     await daemon.client.call("container.rename", { id: "a", newId: "b" });
     // Its plan would be taken for this one's.

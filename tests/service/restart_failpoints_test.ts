@@ -94,7 +94,7 @@ Deno.test({
     const mnt = await create();
     await dies("definition.write", start);
     await daemon.connected(id);
-    const { status } = await daemon.client.call("container.state", { id });
+    const { status } = await daemon.stateOf(id);
     assert.equal(status, "created");
     await start();
     await stopped();
@@ -150,7 +150,7 @@ Deno.test({
         id,
         (now) => restart === undefined ? now.status === "stopped" : now.restartCount === 1,
       );
-      await daemon.client.call("container.delete", { id, force: true });
+      await daemon.remove(id);
     }
   },
 });
@@ -168,13 +168,13 @@ Deno.test({
       await createService(daemon, id, "sleep 1000", { restart: { policy: "always" } });
       await daemon.client.call("container.start", { id });
       failpoints.arm(`${step}=crash`);
-      await assert.rejects(daemon.client.call("container.delete", { id, force: true }));
+      await assert.rejects(daemon.remove(id));
       await daemon.exited();
       failpoints.disarm();
       await daemon.start();
       try {
         await daemon.connected(id);
-        const { status, restart } = await daemon.client.call("container.state", { id });
+        const { status, restart } = await daemon.stateOf(id);
         assert.deepEqual([status, restart], ["stopped", undefined], step);
         await daemon.client.call("container.delete", { id });
       } catch (error) {

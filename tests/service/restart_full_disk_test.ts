@@ -49,14 +49,14 @@ Deno.test({
     failpoints.disarm();
     await restarted(4);
     await daemon.restart();
-    const after = await daemon.client.call("container.state", { id });
+    const after = await daemon.stateOf(id);
     assert.deepEqual([after.status, after.restartCount], ["running", 4]);
     const definition = `${daemon.root}/containers/${id}`;
     const record = JSON.parse(Deno.readTextFileSync(`${definition}/berth.json`));
     assert.equal(record.instance, after.instance);
     const kept = JSON.parse(Deno.readTextFileSync(`${definition}/config.json`));
     assert.equal(kept.linux.resources.pids.limit, 77);
-    await daemon.client.call("container.delete", { id, force: true });
+    await daemon.remove(id);
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
   },
 });
@@ -84,8 +84,8 @@ Deno.test({
     const after = await daemon.untilState(id, ({ status }) => status === "running");
     assert.equal(after.restartCount, waiting.restartCount);
     await daemon.restart();
-    assert.equal((await daemon.client.call("container.state", { id })).status, "running");
-    await daemon.client.call("container.delete", { id, force: true });
+    assert.equal((await daemon.stateOf(id)).status, "running");
+    await daemon.remove(id);
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
   },
 });

@@ -95,7 +95,7 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   await client.call("container.stop", { id: "stopped" });
   await client.call("container.stop", { id: "always" });
   await client.call("container.kill", { id: "killed", signal: "SIGKILL" });
-  await client.call("container.wait", { id: "killed" });
+  await daemon.exitOf("killed");
   // One that fails again and again, stopped while it waits.
   for (const dir of [mnt, killed]) Deno.writeTextFileSync(`${dir}/end`, "5");
   for (const id of ["waiting", "killed-late"]) {
@@ -130,7 +130,7 @@ Deno.test("restart policy: a container that was killed before its start is not s
   await using daemon = await TestDaemon.start();
   await createService(daemon, "c", "sleep 1000", { restart: { policy: "always" } });
   await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
-  assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 137);
+  assert.equal((await daemon.exitOf("c")).exitStatus, 137);
   assert.equal(isOver(await daemon.stateOf("c")), true);
   await daemon.restart();
   assert.equal(isOver(await daemon.stateOf("c")), true);
@@ -142,7 +142,7 @@ Deno.test("restart policy: a container that was killed before its start is not s
 });
 
 async function deleteAll(daemon: TestDaemon, ids: readonly string[]): Promise<void> {
-  for (const id of ids) await daemon.client.call("container.delete", { id, force: true });
+  for (const id of ids) await daemon.remove(id);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
   assert.deepEqual(await daemon.containerIds(), []);
 }
@@ -215,7 +215,7 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
     daemon.client.call("container.pause", { id: "stopped" }),
     { kind: "FailedPrecondition" },
   );
-  assert.equal((await daemon.client.call("container.wait", { id: "stopped" })).exitStatus, 0);
+  assert.equal((await daemon.exitOf("stopped")).exitStatus, 0);
   await daemon.client.call("container.start", { id: "stopped" });
   await daemon.untilState("stopped", isRunning);
   // When it was first known stays.
@@ -304,7 +304,7 @@ Deno.test("restart policy: a start by hand that fails is told in the state, unti
   const id = "c";
   const mnt = await createService(daemon, id, "exit 3");
   await client.call("container.start", { id });
-  await client.call("container.wait", { id });
+  await daemon.exitOf(id);
   Deno.renameSync(mnt, `${mnt}-away`);
   await assert.rejects(client.call("container.start", { id }), /mnt/);
   assert.match((await daemon.stateOf(id)).error ?? "", /mnt/);
@@ -313,7 +313,7 @@ Deno.test("restart policy: a start by hand that fails is told in the state, unti
   Deno.renameSync(`${mnt}-away`, mnt);
   await daemon.client.call("container.start", { id });
   assert.equal((await daemon.stateOf(id)).error, undefined);
-  await daemon.client.call("container.wait", { id });
+  await daemon.exitOf(id);
   await deleteAll(daemon, [id]);
 });
 

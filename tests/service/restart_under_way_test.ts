@@ -56,7 +56,7 @@ Deno.test("restart under way: a clock that was set back delays neither a restart
   const { bundle } = await daemon.untilState("late", ({ status }) => status === "running");
   const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   assert.equal(spec.linux.resources.pids.limit, 55);
-  const { exitStatus } = await daemon.client.call("container.wait", { id: "stubborn" });
+  const { exitStatus } = await daemon.exitOf("stubborn");
   assert.equal(exitStatus, 137);
 });
 
@@ -74,11 +74,11 @@ Deno.test("container.stop of a container that is being restarted is not overtake
   const { exitStatus } = await client.call("container.stop", { id, timeout: 600 });
   assert.equal(exitStatus, 137);
   await refused;
-  const { status, restartingAt } = await client.call("container.state", { id });
+  const { status, restartingAt } = await daemon.stateOf(id);
   assert.deepEqual([status, restartingAt], ["stopped", undefined]);
   // The next one does what it says.
   await client.call("container.restart", { id, timeout: 0 });
-  assert.equal((await client.call("container.state", { id })).status, "running");
+  assert.equal((await daemon.stateOf(id)).status, "running");
 });
 
 Deno.test("container.stop with what is no signal takes no restart back", async () => {
@@ -120,7 +120,7 @@ Deno.test({
     const first = restart();
     await daemon.untilState(id, ({ shim }) => shim === "none");
     const [one, two] = await Promise.all([first, restart()]);
-    const after = await client.call("container.state", { id });
+    const after = await daemon.stateOf(id);
     assert.deepEqual([after.status, after.pid], ["running", two.pid]);
     assert.notEqual(one.pid, two.pid);
     const { events } = await client.call("events.read", { ids: [id], types: ["start"] });
@@ -175,11 +175,12 @@ Deno.test({
 });
 
 /** The calls that end whatever is under way with a container. */
-function endingsOf({ client }: TestDaemon) {
+function endingsOf(daemon: TestDaemon) {
+  const { client } = daemon;
   return {
     stop: (id: string) => client.call("container.stop", { id }),
     kill: (id: string) => client.call("container.kill", { id, signal: "KILL" }),
-    delete: (id: string) => client.call("container.delete", { id, force: true }),
+    delete: (id: string) => daemon.remove(id),
   };
 }
 

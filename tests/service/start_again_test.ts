@@ -13,12 +13,12 @@ Deno.test("container.start runs a stopped container again, as a new instance, wi
   const id = "c";
   const mnt = await createService(daemon, id, SCRIPT);
   await client.call("container.start", { id });
-  assert.equal((await client.call("container.wait", { id })).exitStatus, 7);
-  const before = await client.call("container.state", { id });
+  assert.equal((await daemon.exitOf(id)).exitStatus, 7);
+  const before = await daemon.stateOf(id);
 
   Deno.writeTextFileSync(`${mnt}/stay`, "");
   const { pid } = await client.call("container.start", { id });
-  const after = await client.call("container.state", { id });
+  const after = await daemon.stateOf(id);
   assert.equal(after.status, "running");
   assert.equal(after.pid, pid);
   assert.notEqual(after.instance, before.instance);
@@ -33,7 +33,7 @@ Deno.test("container.start runs a stopped container again, as a new instance, wi
   await client.call("container.restart", { id, timeout: 0 });
   const spec = JSON.parse(Deno.readTextFileSync(`${after.bundle}/config.json`));
   assert.equal(spec.linux.resources.pids.limit, 77);
-  const third = await client.call("container.state", { id });
+  const third = await daemon.stateOf(id);
   assert.equal(third.lastExit?.exitStatus, 137);
 
   const { events } = await client.call("events.read", { ids: [id] });
@@ -48,10 +48,10 @@ Deno.test("container.start runs a stopped container again, as a new instance, wi
     creates[0]?.instance,
     creates[1]?.instance,
   ]);
-  await client.call("container.delete", { id, force: true });
+  await daemon.remove(id);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
-  await assert.rejects(client.call("container.state", { id }), { kind: "NotFound" });
+  await assert.rejects(daemon.stateOf(id), { kind: "NotFound" });
 });
 
 Deno.test("container.start of a container that was killed before its start knows how that ended", async () => {
@@ -60,10 +60,10 @@ Deno.test("container.start of a container that was killed before its start knows
   const id = "c";
   await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]) });
   await client.call("container.kill", { id, signal: "KILL" });
-  const exit = await client.call("container.wait", { id });
+  const exit = await daemon.exitOf(id);
   assert.equal(exit.exitStatus, 137);
   await client.call("container.start", { id });
-  const after = await client.call("container.state", { id });
+  const after = await daemon.stateOf(id);
   assert.deepEqual([after.status, after.lastExit], ["running", exit]);
-  await client.call("container.delete", { id, force: true });
+  await daemon.remove(id);
 });

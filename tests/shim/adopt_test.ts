@@ -14,17 +14,9 @@ const CONFIG = '[shim]\non_death = "adopt"';
 
 /** Kills a container's shim, and waits until another one has taken it over. */
 async function adopted(daemon: TestDaemon, id: string): Promise<ContainerState> {
-  const { shimPid } = await daemon.client.call("container.state", { id });
+  const { shimPid } = await daemon.stateOf(id);
   Deno.kill(shimPid, "SIGKILL");
-  return await connected(daemon, id, shimPid);
-}
-
-/** Waits until a container is connected to a shim other than that one. */
-async function connected(daemon: TestDaemon, id: string, not: number): Promise<ContainerState> {
-  return await until(`another shim for ${id}`, async () => {
-    const state = await daemon.client.call("container.state", { id });
-    return state.shim === "connected" && state.shimPid !== not && state;
-  });
+  return await daemon.nextShim(id, shimPid);
 }
 
 function linesOf(file: string): number {
@@ -68,12 +60,12 @@ Deno.test("adopt: a container whose shim is killed goes on, with its output, und
       id: "kept",
       process: { args: ["sh", "-c", "exit 4"] },
     });
-    const { exitStatus } = await client.call("container.wait", { id: "kept", execId: exec.execId });
+    const { exitStatus } = await daemon.exitOf("kept", exec.execId);
     assert.equal(exitStatus, 4);
     await client.call("container.pause", { id: "kept" });
-    assert.equal((await client.call("container.state", { id: "kept" })).status, "paused");
+    assert.equal((await daemon.stateOf("kept")).status, "paused");
     await client.call("container.resume", { id: "kept" });
-    const waiting = client.call("container.wait", { id: "kept" });
+    const waiting = daemon.exitOf("kept");
     const killed = performance.now();
     await client.call("container.kill", { id: "kept", signal: "TERM" });
     const exit = await waiting;
@@ -82,7 +74,7 @@ Deno.test("adopt: a container whose shim is killed goes on, with its output, und
     await until("the end of init", () => readProcess(pid) === undefined);
     assert.ok(performance.now() - killed >= 999);
     assert.equal(await reader.text(), "bye\n");
-    const stopped = await client.call("container.state", { id: "kept" });
+    const stopped = await daemon.stateOf("kept");
     assert.equal(stopped.status, "stopped");
     // Where the kernel tells (PIDFD_INFO_EXIT, Linux 6.15), it is the true one.
     if (!stopped.exitStatusUnknown) assert.equal(exit.exitStatus, 5);
@@ -106,13 +98,13 @@ Deno.test("adopt: shims are killed again and again, also while no daemon runs; t
   const pid = await daemon.run("kept", ["sleep", "1000"]);
   for (let round = 0; round < 2; round++) await adopted(daemon, "kept");
   await daemon.restart();
-  const { shimPid } = await connected(daemon, "kept", 0);
+  const { shimPid } = await daemon.nextShim("kept", 0);
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
   await daemon.start();
-  const state = await connected(daemon, "kept", shimPid);
+  const state = await daemon.nextShim("kept", shimPid);
   assert.deepEqual([state.status, state.pid], ["running", pid]);
-  const waiting = daemon.client.call("container.wait", { id: "kept" });
+  const waiting = daemon.exitOf("kept");
   await daemon.client.call("container.kill", { id: "kept", signal: "KILL" });
   assert.equal((await waiting).exitStatus, 137);
   await daemon.client.call("container.delete", { id: "kept" });
@@ -130,7 +122,7 @@ Deno.test("adopt: a container with a terminal is killed with its shim: its outpu
     terminal: true,
   });
   const { pid } = await daemon.client.call("container.start", { id: "tty" });
-  const { shimPid } = await daemon.client.call("container.state", { id: "tty" });
+  const { shimPid } = await daemon.stateOf("tty");
   Deno.kill(shimPid, "SIGKILL");
   await events.wait({ type: "delete", id: "tty" });
   assert.equal(events.types("tty"), "create start exit delete");
@@ -141,7 +133,7 @@ Deno.test("adopt: a container with a terminal is killed with its shim: its outpu
 Deno.test("adopt: an init that ends while neither shim nor daemon is there exits once", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const pid = await daemon.run("gone", ["sleep", "1000"]);
-  const { shimPid } = await daemon.client.call("container.state", { id: "gone" });
+  const { shimPid } = await daemon.stateOf("gone");
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
   await until("the end of the shim", () => {
@@ -177,7 +169,7 @@ Deno.test("adopt: an exec that runs while its container is adopted still exits o
     process: { args: ["sleep", "1001"] },
   });
   await adopted(daemon, "kept");
-  await client.call("container.delete", { id: "kept", force: true });
+  await daemon.remove("kept");
   await events.wait({ type: "delete", id: "kept" });
   assert.equal(
     events.types("kept"),
@@ -199,18 +191,18 @@ Deno.test("adopt: every container of a group is adopted", async () => {
   }
   // The daemon learns of it one connection after the other, in any order.
   for (let round = 0; round < 6; round++) {
-    const { shimPid } = await client.call("container.state", { id: "a" });
+    const { shimPid } = await daemon.stateOf("a");
     Deno.kill(shimPid, "SIGKILL");
     const shims = new Set<number>();
     for (const id of ids) {
-      const state = await connected(daemon, id, shimPid);
+      const state = await daemon.nextShim(id, shimPid);
       assert.equal(state.status, "running", id);
       shims.add(state.shimPid);
     }
     assert.equal(shims.size, 1);
   }
   for (const id of ids) {
-    const { exitStatus } = await client.call("container.delete", { id, force: true });
+    const { exitStatus } = await daemon.remove(id);
     assert.equal(exitStatus, 137);
   }
 });
@@ -232,7 +224,7 @@ Deno.test({
         );
         assert.equal(lines.length, 1, lines.join("\n"));
       }
-      await daemon.client.call("container.delete", { id: errno, force: true });
+      await daemon.remove(errno);
     }
   },
 });

@@ -15,7 +15,7 @@ import { mountsOf } from "../harness/leaks/traces.ts";
 
 /** Kills the shim of a container with SIGKILL; answers its pid. */
 async function killShim(daemon: TestDaemon, id: string): Promise<number> {
-  const { shimPid } = await daemon.client.call("container.state", { id });
+  const { shimPid } = await daemon.stateOf(id);
   Deno.kill(shimPid, "SIGKILL");
   return shimPid;
 }
@@ -85,7 +85,7 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
       return sleeping.length === 3 && found;
     });
     assert.ok(mountsOf(bundle).length > 0);
-    const waiting = client.call("container.wait", { id: "dead" });
+    const waiting = daemon.exitOf("dead");
 
     await killShim(daemon, "dead");
 
@@ -121,7 +121,7 @@ Deno.test("dead shim: how a container ended that had ended before berth could ki
   const { client } = daemon;
   await client.call("container.create", { id: "gone", spec: daemon.spec(["sleep", "1000"]) });
   const { pid, shimPid } = await client.call("container.start", { id: "gone" })
-    .then(() => client.call("container.state", { id: "gone" }));
+    .then(() => daemon.stateOf("gone"));
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
   await until("the end of the shim", () => isGone(shimPid));
@@ -174,8 +174,8 @@ Deno.test("dead shim: the true status of an exit that only the bundle knows is t
   await client.call("container.create", { id: "told", spec, stdin });
   const { pid } = await client.call("container.start", { id: "told" });
   const other = await daemon.run("other", ["sleep", "1000"]);
-  const { bundle, shimPid } = await client.call("container.state", { id: "told" });
-  const otherShim = (await client.call("container.state", { id: "other" })).shimPid;
+  const { bundle, shimPid } = await daemon.stateOf("told");
+  const otherShim = (await daemon.stateOf("other")).shimPid;
   await daemon.kill9();
   await using writer = new FifoWriter(stdin);
   await writer.write("now\n");
@@ -226,7 +226,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
     await assertDead([init]);
     await wrapper.called("delete", 3);
   }
-  const state = await daemon.client.call("container.state", { id: "dead" });
+  const state = await daemon.stateOf("dead");
   assert.deepEqual([state.status, state.shim, state.exitStatus], ["stopped", "gone", 137]);
   assert.ok(Deno.statSync(state.bundle).isDirectory);
 
@@ -237,10 +237,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
   const before = wrapper.calls("delete").length;
   await daemon.start();
   await wrapper.called("delete", before + 2);
-  assert.equal(
-    (await daemon.client.call("container.state", { id: "dead" })).status,
-    "stopped",
-  );
+  assert.equal((await daemon.stateOf("dead")).status, "stopped");
   wrapper.clear();
   assert.deepEqual(describe(await history(daemon, "dead")), [
     "create",
@@ -293,20 +290,20 @@ Deno.test("dead shim: a delete of a container whose shim has died joins its clea
     client.call("container.delete", { id: "dead", force })
   );
   // Calls of one connection are taken in their order: the two above are there before this.
-  assert.equal((await client.call("container.state", { id: "dead" })).shim, "gone");
+  assert.equal((await daemon.stateOf("dead")).shim, "gone");
   release();
   for (const result of await Promise.all(deleting)) {
     assert.deepEqual([result.pid, result.exitStatus], [pid, 137]);
   }
   await events.wait({ type: "delete", id: "dead" });
-  await assert.rejects(client.call("container.state", { id: "dead" }), NotFoundError);
+  await assert.rejects(daemon.stateOf("dead"), NotFoundError);
   assert.equal(events.types("dead"), "create start exit delete");
 });
 
 Deno.test("dead shim: a recorded pid that now belongs to another process is never signaled", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("dead", ["sleep", "1000"]);
-  const { bundle } = await daemon.client.call("container.state", { id: "dead" });
+  const { bundle } = await daemon.stateOf("dead");
   const shim = await killShimWithoutDaemon(daemon, "dead");
   const innocent = new Deno.Command("sleep", { args: ["1000"], stdin: "null" }).spawn();
   let ended = false;
@@ -339,7 +336,7 @@ async function killShimWithoutDaemon(
   daemon: TestDaemon,
   id: string,
 ): Promise<Record<string, unknown>> {
-  const { bundle, shimPid } = await daemon.client.call("container.state", { id });
+  const { bundle, shimPid } = await daemon.stateOf(id);
   await daemon.kill9();
   const record = readJson(`${bundle}/shim.json`);
   assert.equal(record?.["pid"], shimPid);

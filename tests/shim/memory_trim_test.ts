@@ -18,7 +18,7 @@ Deno.test({
     await using daemon = await TestDaemon.start({ env });
     const spec = daemon.spec(["sleep", "1000"]);
     await daemon.client.call("container.create", { id: "c", spec });
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     await daemon.client.call("container.start", { id: "c" });
     await until("the trim", () => hasEnded(shimPid));
   },
@@ -31,7 +31,7 @@ Deno.test({
     await using daemon = await TestDaemon.start({ env });
     const spec = daemon.spec(["sleep", "1000"]);
     await daemon.client.call("container.create", { id: "c", spec });
-    const { bundle, shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { bundle, shimPid } = await daemon.stateOf("c");
     using peer = await dial(`${bundle}/shim.sock`, {
       onError: console.error,
       timeoutMs: CALL_TIMEOUT_MS,

@@ -18,18 +18,15 @@ for (const how of ["stop", "kill9"] as const) {
       await daemon.start();
       const { client } = daemon;
       using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
-      const state = await until("its state to be known", async () => {
-        const now = await client.call("container.state", { id: "c" });
-        return now.shim === "none" && now;
-      });
+      const state = await daemon.untilState("c", (now) => now.shim === "none");
       assert.equal(state.status, "running");
       assert.equal(state.pid, pid);
       const process = { args: ["sh", "-c", "exit 3"] };
       const { execId } = await client.call("container.exec", { id: "c", process });
-      assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 3);
+      assert.equal((await daemon.exitOf("c", execId)).exitStatus, 3);
       await client.call("container.kill", { id: "c", signal: "KILL" });
-      await within("its exit", client.call("container.wait", { id: "c" }));
-      const ended = await client.call("container.state", { id: "c" });
+      await within("its exit", daemon.exitOf("c"));
+      const ended = await daemon.stateOf("c");
       assert.equal(ended.status, "stopped");
       // No child of a process that the daemon could ask: either it knows, or it says that it does not.
       if (ended.exitStatusUnknown !== true) assert.equal(ended.exitStatus, 137);
@@ -58,7 +55,7 @@ for (const how of ["stop", "kill9"] as const) {
       await daemon.connected("c");
       await daemon.client.call("container.kill", { id: "c", signal: "TERM" });
       await logged("two");
-      await daemon.client.call("container.delete", { id: "c", force: true });
+      await daemon.remove("c");
       Deno.removeSync(path);
     }, NO_SHIM);
   });
@@ -77,8 +74,8 @@ for (const how of ["stop", "kill9"] as const) {
       await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
       await daemon.start();
       const { client } = daemon;
-      const exit = await within("its exit", client.call("container.wait", { id: "c" }));
-      const state = await client.call("container.state", { id: "c" });
+      const exit = await within("its exit", daemon.exitOf("c"));
+      const state = await daemon.stateOf("c");
       assert.equal(state.status, "stopped");
       assert.equal(state.pid, pid);
       assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
@@ -107,10 +104,10 @@ Deno.test("no shim restart: run and exec say that nobody saw how what they wait 
     return containers.find(({ status }) => status === "running");
   });
   const exec = start("exec", "--exec-id", "e", "c", "sleep", "1000");
-  await until("the exec", async () => {
-    const { processes } = await client.call("container.state", { id: "c" });
-    return processes.some(({ status }) => status === "running");
-  });
+  await daemon.untilState(
+    "c",
+    ({ processes }) => processes.some(({ status }) => status === "running"),
+  );
   await daemon.kill9();
   Deno.kill(pid, "SIGKILL");
   await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));

@@ -25,7 +25,7 @@ Deno.test("no shim: with no_shim a container lives in the daemon: create, start,
     await client.call("container.start", { id: "c" });
     const shown = reader.stream.pipeThrough(new TextDecoderStream()).getReader();
     assert.deepEqual(await within("the output", shown.read()), { value: "started\n", done: false });
-    const state = await client.call("container.state", { id: "c" });
+    const state = await daemon.stateOf("c");
     assert.equal(state.status, "running");
     assert.equal(state.shim, "none");
     assert.equal(state.shimPid, daemon.pid);
@@ -39,21 +39,21 @@ Deno.test("no shim: with no_shim a container lives in the daemon: create, start,
       execId: "e",
       process: { args: ["sh", "-c", "exit 12"] },
     });
-    assert.equal((await client.call("container.wait", { id: "c", execId: "e" })).exitStatus, 12);
+    assert.equal((await daemon.exitOf("c", "e")).exitStatus, 12);
     assert.deepEqual(
-      (await client.call("container.state", { id: "c" })).processes.map(
+      (await daemon.stateOf("c")).processes.map(
         ({ execId, pid, status, exitStatus }) => ({ execId, pid, status, exitStatus }),
       ),
       [{ execId: "e", pid: exec.pid, status: "stopped", exitStatus: 12 }],
     );
     await client.call("container.pause", { id: "c" });
-    assert.equal((await client.call("container.state", { id: "c" })).status, "paused");
+    assert.equal((await daemon.stateOf("c")).status, "paused");
     await client.call("container.resume", { id: "c" });
     assert.deepEqual(await client.call("container.start", { id: "c" }), { pid });
     await assert.rejects(client.call("container.delete", { id: "c" }), FailedPreconditionError);
     await client.call("container.kill", { id: "c", signal: "TERM" });
     await client.call("container.kill", { id: "c", signal: "KILL" });
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 137);
     await assert.rejects(client.call("container.kill", { id: "c", signal: 9 }), NotFoundError);
     const deleted = await client.call("container.delete", { id: "c" });
     assert.equal(deleted.exitStatus, 137);
@@ -80,7 +80,7 @@ Deno.test("no shim: with no_shim a failed create leaves nothing, and many live a
     await client.call("container.create", { id: "c", spec: daemon.spec(["true"]) });
     assert.equal((await client.call("container.delete", { id: "c" })).exitStatus, 137);
     await daemon.run("c", ["sleep", "1000"]);
-    assert.equal((await client.call("container.delete", { id: "c", force: true })).exitStatus, 137);
+    assert.equal((await daemon.remove("c")).exitStatus, 137);
   }, NO_SHIM);
 });
 
@@ -98,7 +98,7 @@ Deno.test("no shim: with no_shim a terminal works", async () => {
     await client.call("container.resizePty", { id: "c", width: 90, height: 15 });
     await client.call("container.start", { id: "c" });
     assert.equal(await within("the end", reader.text()), "15 90\r\n");
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 2);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 2);
     await client.call("container.delete", { id: "c" });
   }, NO_SHIM);
 });

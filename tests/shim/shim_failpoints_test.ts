@@ -76,7 +76,7 @@ test("container.create: a shim that is killed at any step leaves nothing, and th
       }
     });
     await daemon.client.call("container.start", { id: "c" });
-    const { exitStatus } = await daemon.client.call("container.wait", { id: "c" });
+    const { exitStatus } = await daemon.exitOf("c");
     assert.equal(exitStatus, 3, point);
     await daemon.client.call("container.delete", { id: "c" });
   }
@@ -90,7 +90,7 @@ test("container.create: a step for which the disk is full, or no file can be ope
       await assert.rejects(create(daemon, "c", ["true"]), ResourceExhaustedError, what);
       points.disarm();
       await create(daemon, "c", ["true"]);
-      await daemon.client.call("container.delete", { id: "c", force: true });
+      await daemon.remove("c");
     }
   }
 });
@@ -100,7 +100,7 @@ test("container.delete: a shim that is killed at any step changes neither status
     const id = `c-${point}`;
     await create(daemon, id, ["sh", "-c", "exit 5"]);
     await daemon.client.call("container.start", { id });
-    await daemon.client.call("container.wait", { id });
+    await daemon.exitOf(id);
     points.arm(`shim.delete.${point}=crash`);
     const first = daemon.client.call("container.delete", { id });
     const [result] = await Promise.allSettled([first]);
@@ -120,7 +120,7 @@ test("container.delete: a step that fails can be repeated, with the same status"
     const id = `c-${point}-${code}`;
     await create(daemon, id, ["sh", "-c", "exit 6"]);
     await daemon.client.call("container.start", { id });
-    await daemon.client.call("container.wait", { id });
+    await daemon.exitOf(id);
     points.arm(`shim.delete.${point}=1*fail:${code}`);
     await assert.rejects(
       daemon.client.call("container.delete", { id }),
@@ -172,7 +172,7 @@ test(
   async ({ daemon, points }) => {
     await create(daemon, "c", ["sleep", "1000"]);
     await daemon.client.call("container.start", { id: "c" });
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     points.arm("shim.ack=crash");
     // Not every event is acknowledged at once.
     for (let count = 0; count < 40; count++) {
@@ -180,10 +180,7 @@ test(
       const [result] = await Promise.allSettled([daemon.client.call(call, { id: "c" })]);
       if (result?.status === "rejected") break;
     }
-    await until("another shim has taken over", async () => {
-      const { shimPid: now, shim } = await daemon.client.call("container.state", { id: "c" });
-      return now !== shimPid && shim === "connected" ? true : undefined;
-    });
+    await daemon.nextShim("c", shimPid);
     points.disarm();
     assert.equal(await deleteUntilGone(daemon, "c"), 137);
     const types = (await history(daemon, "c")).map(({ type }) => type);

@@ -9,7 +9,7 @@ import { untilRuns } from "../harness/processes.ts";
 const POD = "io.kubernetes.cri.sandbox-id";
 
 async function shimOf(daemon: TestDaemon, id: string): Promise<number> {
-  return (await daemon.client.call("container.state", { id })).shimPid;
+  return (await daemon.stateOf(id)).shimPid;
 }
 
 async function runInGroup(daemon: TestDaemon, id: string, group: string): Promise<number> {
@@ -29,19 +29,19 @@ Deno.test("shim group: containers of a group share a shim, and are deleted in an
     ["a", "b", "c"].map((id) => runInGroup(daemon, id, "together")),
   );
   assert.ok(a !== undefined && a === b && b === c);
-  assert.equal((await client.call("container.state", { id: "a" })).group, "together");
+  assert.equal((await daemon.stateOf("a")).group, "together");
   await daemon.run("alone", ["sleep", "1000"]);
   assert.notEqual(await shimOf(daemon, "alone"), a);
   assert.notEqual(await runInGroup(daemon, "other", "another"), a);
 
   // The one whose socket the group's shim was first asked on goes first.
-  for (const id of ["a", "c"]) await client.call("container.delete", { id, force: true });
+  for (const id of ["a", "c"]) await daemon.remove(id);
   const exec = await client.call("container.exec", { id: "b", process: { args: ["true"] } });
-  const exit = await client.call("container.wait", { id: "b", execId: exec.execId });
+  const exit = await daemon.exitOf("b", exec.execId);
   assert.equal(exit.exitStatus, 0);
   assert.equal(await runInGroup(daemon, "d", "together"), a);
   for (const id of ["b", "d", "alone", "other"]) {
-    await client.call("container.delete", { id, force: true });
+    await daemon.remove(id);
   }
   await audit.assertClean();
 });
@@ -57,7 +57,7 @@ Deno.test("shim group: the containers of a pod are a group by the annotation tha
   const sandbox = await create("sandbox", "pod-1");
   assert.equal(await create("app", "pod-1"), sandbox);
   assert.notEqual(await create("stranger", "pod-2"), sandbox);
-  assert.equal((await client.call("container.state", { id: "app" })).group, "pod-1");
+  assert.equal((await daemon.stateOf("app")).group, "pod-1");
 });
 
 Deno.test("shim group: a killed shim of a group is handled for each of its containers as for one", async () => {
@@ -71,13 +71,13 @@ Deno.test("shim group: a killed shim of a group is handled for each of its conta
     for (const id of ids) await runInGroup(daemon, id, "doomed");
     await daemon.run("apart", ["sleep", "1000"]);
     await client.call("container.kill", { id: "c", signal: "KILL" });
-    await client.call("container.wait", { id: "c" });
+    await daemon.exitOf("c");
     Deno.kill(await shimOf(daemon, "a"), "SIGKILL");
     for (const id of ids) await events.wait({ type: "delete", id });
     for (const id of ids) assert.equal(events.types(id), "create start exit delete");
     const synthetic = ids.map((id) => events.matching({ type: "exit", id })[0]?.synthetic);
     assert.deepEqual(synthetic, [true, true, undefined]);
-    assert.equal((await client.call("container.state", { id: "apart" })).status, "running");
+    assert.equal((await daemon.stateOf("apart")).status, "running");
     await until("the ids to be free", async () => {
       return (await client.call("container.list", {})).containers.length === 1;
     });
@@ -85,7 +85,7 @@ Deno.test("shim group: a killed shim of a group is handled for each of its conta
     const again = await runInGroup(daemon, "a", "doomed");
     assert.equal(await runInGroup(daemon, "b", "doomed"), again);
     for (const id of ["a", "b", "apart"]) {
-      await client.call("container.delete", { id, force: true });
+      await daemon.remove(id);
     }
   }
   await audit.assertClean();
@@ -102,7 +102,7 @@ Deno.test("shim group: a group goes on after a restart of the daemon", async () 
   });
   assert.equal(await runInGroup(daemon, "c", "lasting"), shim);
   for (const id of ["b", "a", "c"]) {
-    const { exitStatus } = await daemon.client.call("container.delete", { id, force: true });
+    const { exitStatus } = await daemon.remove(id);
     assert.equal(exitStatus, 137);
   }
   await until("the end of the group's shim", () => {
@@ -121,14 +121,14 @@ Deno.test("shim group: a create that fails in a group's shim leaves the others a
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   const { client } = daemon;
   const shim = await runInGroup(daemon, "good", "shared");
-  const { pid } = await client.call("container.state", { id: "good" });
+  const { pid } = await daemon.stateOf("good");
   // Started is not yet running: the runtime's own process becomes the container's.
   await untilRuns(pid, "sleep 1000");
   const audit = LeakAudit.take(daemon);
   const spec = daemon.spec(["/does/not/exist"]);
   await assert.rejects(client.call("container.create", { id: "bad", spec, group: "shared" }));
-  assert.equal((await client.call("container.state", { id: "good" })).status, "running");
+  assert.equal((await daemon.stateOf("good")).status, "running");
   assert.equal(await runInGroup(daemon, "bad", "shared"), shim);
-  await client.call("container.delete", { id: "bad", force: true });
+  await daemon.remove("bad");
   await audit.assertClean();
 });

@@ -99,16 +99,16 @@ Deno.test({
       using events = await EventCollector.subscribe(daemon.socket, { ids: [id] });
       const spec = daemon.spec(["sleep", "1000"]);
       await step("create", () => client.call("container.create", { id, spec }), "none", "created");
-      shim = (await client.call("container.state", { id })).shimPid;
+      shim = (await daemon.stateOf(id)).shimPid;
       await step("start", () => client.call("container.start", { id }), "created", "running");
       await step("pause", () => client.call("container.pause", { id }), "running", "paused");
       await step("resume", () => client.call("container.resume", { id }), "paused", "running");
       const exec = { id, execId: "e", process: { args: ["sh", "-c", "exit 4"] } };
       await step("exec", () => client.call("container.exec", exec), "running", "running");
-      const { exitStatus } = await client.call("container.wait", { id, execId: "e" });
+      const { exitStatus } = await daemon.exitOf(id, "e");
       assert.equal(exitStatus, 4);
       await client.call("container.kill", { id, signal: 9 });
-      await client.call("container.wait", { id });
+      await daemon.exitOf(id);
       await step("delete", () => client.call("container.delete", { id }), "stopped", "none");
       await events.wait({ type: "delete" });
       assert.equal(
@@ -145,14 +145,14 @@ Deno.test("shim limits: exits without a free fd are recorded and published with 
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const { endInit, endExec } = await runUntil(daemon, "c");
-  const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
+  const { shimPid, instance, bundle } = await daemon.stateOf("c");
   await leaveFree(shimPid, 0);
   endExec();
-  const exec = await client.call("container.wait", { id: "c", execId: "e" });
+  const exec = await daemon.exitOf("c", "e");
   assert.equal(exec.exitStatus, 9);
   // After the exec's: the kernel kills that when init has exited.
   endInit();
-  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 9);
+  assert.equal((await daemon.exitOf("c")).exitStatus, 9);
   assert.equal(readExitRecord(`${bundle}/exit.json`, instance)?.exitStatus, 9);
   await leaveAll(shimPid);
   assert.equal((await client.call("container.delete", { id: "c" })).exitStatus, 9);
@@ -165,7 +165,7 @@ Deno.test("shim limits: an exit on a full disk is known also when the shim is ki
   await daemon.start();
   const { client } = daemon;
   const { endInit } = await runUntil(daemon, "c");
-  const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
+  const { shimPid, instance, bundle } = await daemon.stateOf("c");
   disk.fill();
   await assert.rejects(
     client.call("container.exec", { id: "c", execId: "f", process: { args: ["true"] } }),
@@ -179,7 +179,7 @@ Deno.test("shim limits: an exit on a full disk is known also when the shim is ki
   Deno.kill(shimPid, "SIGKILL");
   disk.empty();
   using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
-  await client.call("container.delete", { id: "c", force: true }).catch((error) => {
+  await daemon.remove("c").catch((error) => {
     // The daemon removes it by itself.
     if (!(error instanceof BerthError)) throw error;
   });

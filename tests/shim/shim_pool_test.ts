@@ -44,7 +44,7 @@ async function untilShims(daemon: TestDaemon, count: number): Promise<number[]> 
 }
 
 async function shimOf(daemon: TestDaemon, id: string): Promise<number> {
-  return (await daemon.client.call("container.state", { id })).shimPid;
+  return (await daemon.stateOf(id)).shimPid;
 }
 
 /**
@@ -85,7 +85,7 @@ Deno.test("shim pool: shims that serve nothing die with their daemon, the others
   await daemon.start();
   await untilShims(daemon, 4);
   // A container from before the restart ends, and its shim, which knows no daemon, with it.
-  await daemon.client.call("container.delete", { id: "stays", force: true });
+  await daemon.remove("stays");
   assert.equal((await untilShims(daemon, 3)).includes(serving), false);
   assert.equal((await daemon.stop()).code, 0);
   await untilShims(daemon, 0);
@@ -101,7 +101,7 @@ Deno.test("shim pool: a shim serves one container after the other and keeps noth
     const exec = { id, execId: "none", process: { args: ["true"] } };
     // It fails or not, depending on who is faster; either way nothing of it may stay.
     await daemon.client.call("container.exec", exec).catch(() => {});
-    await daemon.client.call("container.wait", { id });
+    await daemon.exitOf(id);
     await daemon.client.call("container.delete", { id });
   };
   for (let life = 0; life < 10; life++) await live();
@@ -129,7 +129,7 @@ Deno.test("shim pool: without warm shims each container starts its own, and it e
   await Promise.all(starting);
   await untilShims(daemon, 4);
   for (const n of [1, 2, 3, 4]) {
-    await daemon.client.call("container.delete", { id: `together-${n}`, force: true });
+    await daemon.remove(`together-${n}`);
   }
   await untilShims(daemon, 0);
   await audit.assertClean();

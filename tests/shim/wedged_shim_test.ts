@@ -15,7 +15,7 @@ const TIMEOUT = 5;
 
 /** Stops the shim of a container for as long as the result is not disposed of. */
 async function wedge(daemon: TestDaemon, id: string): Promise<Disposable> {
-  const { shimPid } = await daemon.client.call("container.state", { id });
+  const { shimPid } = await daemon.stateOf(id);
   Deno.kill(shimPid, "SIGSTOP");
   return {
     [Symbol.dispose]: () => signalIfThere(shimPid, "SIGCONT"),
@@ -71,9 +71,9 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
   // Meanwhile all goes on for the others, and what the daemon knows it says.
   assert.equal(await daemon.life("meanwhile"), 0);
   const exec = await client.call("container.exec", { id: "fine", process: { args: ["true"] } });
-  const exit = await client.call("container.wait", { id: "fine", execId: exec.execId });
+  const exit = await daemon.exitOf("fine", exec.execId);
   assert.equal(exit.exitStatus, 0);
-  assert.equal((await client.call("container.state", { id: "stuck" })).status, "running");
+  assert.equal((await daemon.stateOf("stuck")).status, "running");
   assert.deepEqual(new Set(await flooding), new Set(["DeadlineExceeded"]));
 
   await inState(daemon, "stuck", "unavailable");
@@ -91,7 +91,7 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
   // It comes to itself again, and nothing was lost meanwhile.
   Deno.kill(pid, "SIGTERM");
   wedged[Symbol.dispose]();
-  const { exitStatus } = await client.call("container.wait", { id: "stuck" });
+  const { exitStatus } = await daemon.exitOf("stuck");
   assert.equal(exitStatus, 3);
   await inState(daemon, "stuck", "connected");
   assert.equal((await client.call("container.delete", { id: "stuck" })).exitStatus, 3);
@@ -103,19 +103,18 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
 Deno.test("wedged shim: a wedged shim is killed by a forced delete, which waits for no time-out", async () => {
   // Ten minutes: whatever waited for it would end the test.
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 600" });
-  const { client } = daemon;
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const pid = await daemon.run("stuck", ["sleep", "1000"]);
     using _wedged = await wedge(daemon, "stuck");
-    const deleted = await client.call("container.delete", { id: "stuck", force: true });
+    const deleted = await daemon.remove("stuck");
     assert.deepEqual([deleted.pid, deleted.exitStatus], [pid, 137]);
     await events.wait({ type: "delete", id: "stuck" });
     assert.equal(events.types("stuck"), "create start exit delete");
     assert.equal(events.matching({ type: "exit", id: "stuck" })[0]?.synthetic, true);
-    await assert.rejects(client.call("container.state", { id: "stuck" }), NotFoundError);
+    await assert.rejects(daemon.stateOf("stuck"), NotFoundError);
     assert.equal(await daemon.life("stuck"), 0);
   }
   await audit.assertClean();
@@ -139,9 +138,9 @@ Deno.test("wedged shim: a daemon that starts beside a wedged shim answers at onc
     "Unavailable",
   );
   // The lock is not held against it while the daemon still hopes for an answer.
-  const deleted = await daemon.client.call("container.delete", { id: "stuck", force: true });
+  const deleted = await daemon.remove("stuck");
   assert.equal(deleted.exitStatus, 137);
-  await daemon.client.call("container.delete", { id: "fine", force: true });
+  await daemon.remove("fine");
 });
 
 Deno.test("wedged shim: a call that comes while a slow shim is being connected waits for it", async () => {
@@ -157,7 +156,7 @@ Deno.test("wedged shim: a call that comes while a slow shim is being connected w
   await daemon.client.call("daemon.info", {});
   Deno.kill(shimPid, "SIGCONT");
   await paused;
-  await daemon.client.call("container.delete", { id: "slow", force: true });
+  await daemon.remove("slow");
 });
 
 Deno.test("wedged shim: a shim found wedged at a restart is taken up again when it goes on, or dies", async () => {
@@ -181,7 +180,7 @@ Deno.test("wedged shim: a shim found wedged at a restart is taken up again when 
   assert.equal(events.types("dies"), "create start exit delete");
   await daemon.client.call("container.pause", { id: "recovers" });
   await daemon.client.call("container.resume", { id: "recovers" });
-  await daemon.client.call("container.delete", { id: "recovers", force: true });
+  await daemon.remove("recovers");
   await events.wait({ type: "delete", id: "recovers" });
   assert.equal(events.types("recovers"), "create start paused resumed exit delete");
   assert.equal(events.matching({ type: "exit", id: "recovers" })[0]?.synthetic, undefined);

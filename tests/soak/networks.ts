@@ -48,9 +48,7 @@ export async function soakNetworks(options: NetworkSoakOptions): Promise<void> {
     const what = `round ${round}: ${victim} killed ${ms} ms into ${step}`;
     const id = `c${round}`;
     if (step === "delete") await create(daemon, id);
-    const call = step === "create"
-      ? create(daemon, id)
-      : daemon.client.call("container.delete", { id, force: true });
+    const call = step === "create" ? create(daemon, id) : daemon.remove(id);
     const [outcome] = await Promise.all([
       call.then(() => "done", (error: unknown) => {
         if (error instanceof BerthError) return error.kind;

@@ -136,7 +136,7 @@ Deno.test("container log: what opens /dev/stdout or /dev/stderr again empties no
   for (let round = 0; round < 2; round++) {
     await daemon.client.call("container.create", { id: "f", spec, stdout: `file://${file}` });
     await daemon.client.call("container.start", { id: "f" });
-    await daemon.client.call("container.wait", { id: "f" });
+    await daemon.exitOf("f");
     await daemon.client.call("container.delete", { id: "f" });
   }
   assert.equal(Deno.readTextFileSync(file), "one\ntwo\none\ntwo\n");
@@ -243,13 +243,10 @@ do seq $((n + 1)) $((n + ${block})); n=$((n + ${block})); done; echo end; sleep 
   await daemon.exited();
   await daemon.start();
   for (let kills = 0; kills < 3; kills++) {
-    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     await writes();
     Deno.kill(shimPid, "SIGKILL");
-    await until("another shim", async () => {
-      const state = await daemon.client.call("container.state", { id: "c" });
-      return state.shim === "connected" && state.shimPid !== shimPid;
-    });
+    await daemon.nextShim("c", shimPid);
   }
   Deno.writeTextFileSync(stdin, "end\n");
   await until("the end", () => contentOf(daemon, "c").endsWith("end\n"));
@@ -270,7 +267,7 @@ do seq $((n + 1)) $((n + ${block})); n=$((n + ${block})); done; echo end; sleep 
   assert.ok(gaps <= 3, `${gaps} gaps`);
   // What was torn is counted, too.
   assert.ok(missing <= 3 * (65_536 + 2 * "2000000\n".length), `${missing} bytes are missing`);
-  await daemon.client.call("container.delete", { id: "c", force: true });
+  await daemon.remove("c");
 });
 
 Deno.test("container log: what a container wrote last is in its log, though its shim is killed with it", async () => {
@@ -281,7 +278,7 @@ Deno.test("container log: what a container wrote last is in its log, though its 
   await client.call("container.create", { id: "c", spec, stdin, log: {} });
   const { pid } = await client.call("container.start", { id: "c" });
   await until("its first words", () => contentOf(daemon, "c") === "begun\n");
-  const { shimPid } = await client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   Deno.kill(shimPid, "SIGSTOP");
   Deno.writeTextFileSync(stdin, "\n");
   await until("the end of its output", () => {
@@ -334,7 +331,7 @@ Deno.test("container log: while the disk is full a container waits, and its log 
     () => Deno.readTextFileSync(shimLog).includes("the container waits"),
   );
   Deno.removeSync(`${dir}/filler`);
-  await within("the exit", daemon.client.call("container.wait", { id: "c" }));
+  await within("the exit", daemon.exitOf("c"));
   await until("all of it", () => Deno.readTextFileSync(path).endsWith(" F 10000\n"));
   const { stdout } = await cli(daemon, ["logs", "c"]);
   assert.ok(stdout === Array.from({ length: 10_000 }, (_, n) => `${n + 1}\n`).join(""));
@@ -418,7 +415,7 @@ Deno.test("container log: a raw log has the bytes, over a restart too, and none 
   }
   const once = "on\0e\ntwo\n";
   const file = `${daemon.root}/logs/raw/raw.log`;
-  assert.equal((await daemon.client.call("container.state", { id: "raw" })).log?.path, file);
+  assert.equal((await daemon.stateOf("raw")).log?.path, file);
   assert.equal(Deno.readTextFileSync(file), once);
   assert.deepEqual(await logs("raw"), { code: 0, stdout: once, stderr: "" });
   assert.equal((await logs("-n", "1", "raw")).stdout, "two\n");

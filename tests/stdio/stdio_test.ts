@@ -28,10 +28,7 @@ async function run(daemon: TestDaemon, id: string, script: string, stdio: Stdio)
 
 /** Waits for its exit and deletes it; answers the exit status. */
 async function finish(daemon: TestDaemon, id: string): Promise<number> {
-  const { exitStatus } = await within(
-    `the exit of ${id}`,
-    daemon.client.call("container.wait", { id }),
-  );
+  const { exitStatus } = await within(`the exit of ${id}`, daemon.exitOf(id));
   await daemon.client.call("container.delete", { id });
   return exitStatus;
 }
@@ -71,7 +68,7 @@ Deno.test("stdio: output with no reader is kept for the one who comes, also afte
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     await run(daemon, "c", "echo kept; exit 4", { stdout });
-    assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 4);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 4);
     await using late = new FifoReader(stdout);
     assert.equal(await within("the end of stdout", late.text()), "kept\n");
     await daemon.client.call("container.delete", { id: "c" });
@@ -124,7 +121,7 @@ Deno.test("stdio: a FIFO that is full lets the process wait, not die, and not th
       });
     });
     assert.equal(await daemon.life("other"), 0);
-    assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
+    assert.equal((await daemon.stateOf("c")).status, "running");
     await using reader = new FifoReader(stdout);
     assert.equal((await within("the rest", reader.bytes())).length, size);
     assert.equal(await finish(daemon, "c"), 0);
@@ -222,7 +219,7 @@ Deno.test("stdio: stdin: data before the start, writers that come and go, then c
       assert.equal(await readUntil(stream, "\n"), `writer ${i}\n`);
       await writer.close();
     }
-    assert.equal((await client.call("container.state", { id: "c" })).status, "running");
+    assert.equal((await daemon.stateOf("c")).status, "running");
     {
       // EOF comes only when the last writer has gone too, not before.
       await using writer = new FifoWriter(stdin);
@@ -232,7 +229,7 @@ Deno.test("stdio: stdin: data before the start, writers that come and go, then c
       await client.call("container.closeStdin", { id: "c" });
       await writer.write("very last\n");
       await readUntil(stream, "very last\n");
-      assert.equal((await client.call("container.state", { id: "c" })).status, "running");
+      assert.equal((await daemon.stateOf("c")).status, "running");
       await writer.close();
     }
     assert.equal(await finish(daemon, "c"), 0);
@@ -274,7 +271,7 @@ Deno.test("stdio: a background child that keeps the stdio open delays neither th
     });
     await client.call("container.create", { id: "c", spec, stdin, stdout, stderr: stdout });
     await client.call("container.start", { id: "c" });
-    const { exitStatus } = await within("the exit", client.call("container.wait", { id: "c" }));
+    const { exitStatus } = await within("the exit", daemon.exitOf("c"));
     assert.equal(exitStatus, 5);
     await using reader = new FifoReader(stdout);
     const stream = reader.stream.getReader();
@@ -288,12 +285,12 @@ Deno.test("stdio: a background child that keeps the stdio open delays neither th
     await daemon.run("d", ["sleep", "1000"]);
     const process = { args: ["sh", "-c", "sleep 1001 & exit 7"] };
     const { execId } = await client.call("container.exec", { id: "d", process, stdout });
-    const exec = await within("its exit", client.call("container.wait", { id: "d", execId }));
+    const exec = await within("its exit", daemon.exitOf("d", execId));
     assert.equal(exec.exitStatus, 7);
     await within("its delete", client.call("container.deleteProcess", { id: "d", execId }));
     const { processes } = await client.call("container.pids", { id: "d" });
     assert.equal(processes.length, 2, "the child goes on");
-    await client.call("container.delete", { id: "d", force: true });
+    await daemon.remove("d");
   });
 });
 
@@ -338,7 +335,7 @@ Deno.test("stdio: a container whose shim is killed does not die of SIGPIPE", asy
     await readUntil(reader.stream.getReader(), "x\n");
     await reader.kill();
   }
-  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   // No berth is left that would kill it or clean up: only the container and what it writes to.
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");

@@ -86,7 +86,7 @@ Deno.test("terminal: init with a terminal: a person at it sees a prompt, types, 
     const { client } = daemon;
     await using screen = new Screen(daemon);
     await create(daemon, "c", ["sh"], screen);
-    const state = await client.call("container.state", { id: "c" });
+    const state = await daemon.stateOf("c");
     assert.equal(state.terminal, true);
     await client.call("container.start", { id: "c" });
     assert.equal(masters(state.shimPid) > 0, true, "the shim has the master");
@@ -94,7 +94,7 @@ Deno.test("terminal: init with a terminal: a person at it sees a prompt, types, 
     await screen.type("tty; test -t 0 && test -t 1 && test -t 2 && echo all three\n");
     await screen.shows("\r\n/dev/pts/0\r\nall three\r\n");
     await screen.type("exit 9\n");
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 9);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 9);
     assert.match(await screen.end(), /exit 9\r\n$/, "all of it, then the end");
     await until("the master to be closed", () => masters(state.shimPid) === 0);
     await client.call("container.delete", { id: "c" });
@@ -124,7 +124,7 @@ Deno.test("terminal: resize: before the start, while it runs, and a typed error 
       );
     }
     await client.call("container.kill", { id: "c", signal: "KILL" });
-    await client.call("container.wait", { id: "c" });
+    await daemon.exitOf("c");
     await assert.rejects(
       client.call("container.resizePty", { id: "c", width: 80, height: 25 }),
       (error) => {
@@ -144,7 +144,7 @@ Deno.test("terminal: resize: before the start, while it runs, and a typed error 
         return true;
       },
     );
-    await client.call("container.delete", { id: "plain", force: true });
+    await daemon.remove("plain");
   });
 });
 
@@ -152,7 +152,7 @@ Deno.test("terminal: an exec has a terminal of its own, resized and closed by it
   await audited(async (daemon) => {
     const { client } = daemon;
     await daemon.run("c", ["sleep", "1000"]);
-    const { shimPid } = await client.call("container.state", { id: "c" });
+    const { shimPid } = await daemon.stateOf("c");
     for (let round = 0; round < 3; round++) {
       await using screen = new Screen(daemon);
       const { execId } = await client.call("container.exec", {
@@ -172,7 +172,7 @@ Deno.test("terminal: an exec has a terminal of its own, resized and closed by it
         "init has none",
       );
       await screen.type("exit 4\n");
-      assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 4);
+      assert.equal((await daemon.exitOf("c", execId)).exitStatus, 4);
       await screen.end();
       const resize = { id: "c", execId, width: 80, height: 25 };
       await assert.rejects(client.call("container.resizePty", resize), FailedPreconditionError);
@@ -180,7 +180,7 @@ Deno.test("terminal: an exec has a terminal of its own, resized and closed by it
       await assert.rejects(client.call("container.resizePty", resize), NotFoundError);
       await until("the master to be closed", () => masters(shimPid) === 0);
     }
-    await client.call("container.delete", { id: "c", force: true });
+    await daemon.remove("c");
   });
 });
 
@@ -220,7 +220,7 @@ Deno.test("terminal: 10 MB through a terminal are complete and in order", async 
     }
     assert.equal(size, expected.length);
     assert.equal(hash.digest("hex"), createHash("sha256").update(expected).digest("hex"));
-    assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 0);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 0);
     await daemon.client.call("container.delete", { id: "c" });
   });
 });
@@ -255,7 +255,7 @@ Deno.test("terminal: Ctrl-C interrupts, Ctrl-D ends the input", async () => {
     // Before the shell has made the terminal its own and shows its prompt, the end would be lost.
     await screen.shows("# ", screen.shown.indexOf(end));
     await screen.type("\x04");
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 0);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 0);
     await client.call("container.delete", { id: "c" });
   });
 });
@@ -275,7 +275,7 @@ Deno.test("terminal: raw input reaches an editor's like key by key, every byte o
     for (const key of keys) await screen.type(key);
     await screen.type(sent.slice(keys.length));
     await screen.shows(createHash("md5").update(sent).digest("hex"));
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 0);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 0);
     await client.call("container.delete", { id: "c" });
   });
 });
@@ -288,20 +288,20 @@ Deno.test("terminal: a terminal without stdin, and one without anything, work", 
     await create(daemon, "c", ["sh", "-c", "tty; exit 3"], { stdout });
     await client.call("container.start", { id: "c" });
     assert.equal(await within("the end", reader.text()), "/dev/pts/0\r\n");
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 3);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 3);
     await client.call("container.delete", { id: "c" });
 
     // Its output is taken although it has no reader, or it would wait forever.
     await create(daemon, "c", ["sh", "-c", "seq 100000; exit 4"], {});
     await client.call("container.start", { id: "c" });
-    const { exitStatus } = await within("its exit", client.call("container.wait", { id: "c" }));
+    const { exitStatus } = await within("its exit", daemon.exitOf("c"));
     assert.equal(exitStatus, 4);
     await client.call("container.delete", { id: "c" });
 
     const file = `${daemon.dir}/file`;
     await create(daemon, "c", ["sh", "-c", "seq 3"], { stdout: `file://${file}` });
     await client.call("container.start", { id: "c" });
-    await client.call("container.wait", { id: "c" });
+    await daemon.exitOf("c");
     await client.call("container.delete", { id: "c" });
     assert.equal(await Deno.readTextFile(file), "1\r\n2\r\n3\r\n");
   }, { ignoreFiles: /^(fifo-|file)/ });
@@ -318,9 +318,9 @@ Deno.test("terminal: output that nobody reads stops the process, not the shim, a
       id: "c",
       process: { args: ["true"] },
     });
-    assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 0);
+    assert.equal((await daemon.exitOf("c", execId)).exitStatus, 0);
     await client.call("container.resizePty", { id: "c", width: 80, height: 25 });
-    assert.equal((await client.call("container.state", { id: "c" })).status, "running");
+    assert.equal((await daemon.stateOf("c")).status, "running");
     for (let round = 0; round < 2; round++) {
       await using reader = new FifoReader(stdout);
       const stream = reader.stream.getReader();
@@ -331,7 +331,7 @@ Deno.test("terminal: output that nobody reads stops the process, not the shim, a
     await using reader = new FifoReader(stdout);
     const text = await within("the end", reader.text());
     assert.ok(text.endsWith("\r\n99999\r\n100000\r\n"));
-    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 5);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 5);
     await client.call("container.delete", { id: "c" });
   });
 });
@@ -351,7 +351,7 @@ Deno.test("terminal: a terminal goes on when the daemon is killed and comes back
     await screen.type("stty size\n");
     await screen.shows("33 99\r\n");
     await screen.type("exit 2\n");
-    assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 2);
+    assert.equal((await daemon.exitOf("c")).exitStatus, 2);
     await daemon.client.call("container.delete", { id: "c" });
   });
 });
@@ -371,11 +371,11 @@ Deno.test("terminal: a child that keeps the terminal delays neither exit nor del
     });
     await screen.shows("started");
     await client.call("container.closeStdin", { id: "c", execId });
-    const wait = client.call("container.wait", { id: "c", execId });
+    const wait = daemon.exitOf("c", execId);
     assert.equal((await within("its exit", wait)).exitStatus, 6);
     const remove = client.call("container.deleteProcess", { id: "c", execId });
     assert.equal((await within("its delete", remove)).exitStatus, 6);
     await screen.end();
-    await client.call("container.delete", { id: "c", force: true });
+    await daemon.remove("c");
   });
 });

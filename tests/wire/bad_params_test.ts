@@ -121,7 +121,7 @@ Deno.test("bad params: an exec and a checkpoint with bad params are refused as s
     assert.equal(await exec({}, { stdin: path }), "InvalidParams stdin", path);
     assert.equal(await checkpoint(path), "RuntimeError", path);
   }
-  assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
+  assert.equal((await daemon.stateOf("c")).status, "running");
 });
 
 Deno.test("bad params: a log whose path holds no file is a bad param", async () => {

@@ -106,7 +106,7 @@ Deno.test("error data: a create that was ended says so, and leaves nothing at th
     call("container.create", { id: "a", spec: daemon.spec(["true"]) }),
   );
   await wrapper.called("create", 1);
-  await daemon.client.call("container.delete", { id: "a", force: true });
+  await daemon.remove("a");
   assert.deepEqual(await data, { kind: "FailedPrecondition", id: "a", canceled: true });
   release();
   const deletes = wrapper.calls("delete").filter(({ args }) => args.includes("a"));

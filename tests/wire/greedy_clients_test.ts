@@ -71,7 +71,7 @@ Deno.test("greedy clients: clients whose lines do not end, and that do not read,
 Deno.test("greedy clients: clients whose lines do not end cost a shim a bounded sum", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
-  const { bundle, shimPid } = await daemon.client.call("container.state", { id: "a" });
+  const { bundle, shimPid } = await daemon.stateOf("a");
   const before = anonymousMemory(shimPid);
   using _clients = await connectAll(`${bundle}/shim.sock`, 15, unfinished);
   await until(

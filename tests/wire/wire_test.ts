@@ -124,7 +124,7 @@ Deno.test("wire: a notification does what it says, unanswered", async () => {
   using client = await RawClient.connect(daemon.socket);
   const kill = { method: "container.kill", params: { id: "c", signal: "KILL" } };
   await client.write(JSON.stringify({ jsonrpc: "2.0", ...kill }) + "\n");
-  assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 137);
+  assert.equal((await daemon.exitOf("c")).exitStatus, 137);
   await assertServes(daemon, client);
   await daemon.client.call("container.delete", { id: "c" });
 });
@@ -265,7 +265,7 @@ Deno.test("wire: a client that is gone in the middle of a request leaves nothing
     return (await daemon.containerIds()).length === 1;
   });
   await daemon.client.call("container.start", { id: "whole" });
-  assert.equal((await daemon.client.call("container.wait", { id: "whole" })).exitStatus, 0);
+  assert.equal((await daemon.exitOf("whole")).exitStatus, 0);
 
   // While it waits for an exit: the wait goes with it.
   await daemon.run("waited", ["sleep", "1000"]);
@@ -281,7 +281,7 @@ Deno.test("wire: a client that is gone in the middle of a request leaves nothing
     "the end of all of its connections",
     () => openFiles(daemon.pid).length <= descriptors,
   );
-  await daemon.client.call("container.delete", { id: "waited", force: true });
+  await daemon.remove("waited");
   await daemon.client.call("container.delete", { id: "whole" });
   await audit.assertClean({ ignoreFiles: /^runtime/ });
 });
@@ -320,7 +320,7 @@ Deno.test("wire: 64 clients at once each get what they asked for", async () => {
       else assert.equal(errorOf(answer).data.id, params.id);
     }
   }));
-  await daemon.client.call("container.delete", { id: "shared", force: true });
+  await daemon.remove("shared");
   await audit.assertClean();
 });
 

@@ -112,7 +112,7 @@ async function berthCommand(daemon: TestDaemon): Promise<void> {
 async function berthLife(daemon: TestDaemon, id: string, network?: NetworkParams): Promise<void> {
   const spec = containerSpec(daemon);
   await daemon.client.call("container.create", { id, spec, ...(network && { network }) });
-  const exited = daemon.client.call("container.wait", { id });
+  const exited = daemon.exitOf(id);
   await daemon.client.call("container.start", { id });
   await exited;
   await daemon.client.call("container.delete", { id });

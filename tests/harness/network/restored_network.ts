@@ -40,7 +40,7 @@ export async function assertNetworkIsRestored(
   const hosts = await network.getUntilThere(url, "neighbor");
   assert.match(hosts, new RegExp(`^${address}\tweb$`, "m"));
   await berth("checkpoint", "--exit", "web");
-  await daemon.client.call("container.wait", { id: "web" });
+  await daemon.exitOf("web");
   await berth("rm", "web");
   await audit.assertClean("a checkpoint");
   await berth("restore", "web");
