@@ -7,21 +7,21 @@ import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
 import type { Spawn } from "../oci/driver/spawn.ts";
 import { messageOf } from "../rpc/error_text.ts";
 
-/** What is known of a runtime. */
-export interface ProbedRuntime {
+/** The facts that are known of a runtime. */
+interface ProbedRuntime {
   /** The file that it is: its path and what changes when another takes its place. */
   readonly file: string;
-  /** Whether that is no script. */
+  /** The file is no script. */
   readonly binary: boolean;
-  /** Whether it was asked for its version. */
+  /** The runtime was asked for its version. */
   asked: boolean;
   /** Undefined until it has answered, or if it gave none. */
   version?: RuntimeVersion;
 }
 
 /**
- * What is known of the OCI runtimes in use. They are asked in the background, so that nothing waits
- * for one; a file that was replaced is asked again.
+ * Knows the OCI runtimes in use. They are asked in the background, so that nothing waits for one; a
+ * file that was replaced is asked again.
  */
 export class RuntimeProbe {
   readonly #spawn: Spawn;
@@ -50,11 +50,9 @@ export class RuntimeProbe {
     return found.binary && found.version?.name === "runc";
   }
 
-  /** Returns the probe of the runtime `command`. Runs the runtime unless it was probed before. */
-  probe(command: string): ProbedRuntime {
-    const found = this.#find(command);
-    this.#ask(command, found);
-    return found;
+  /** Asks the runtime `command` for its version, unless that was done before. */
+  probe(command: string): void {
+    this.#ask(command, this.#find(command));
   }
 
   #find(command: string): ProbedRuntime {

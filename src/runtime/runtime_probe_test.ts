@@ -75,7 +75,8 @@ Deno.test("RuntimeProbe: a file that was replaced is asked again", () =>
 Deno.test("RuntimeProbe: one that is not there is not known, until it is there", () =>
   withRuntimes(async (runtimes, dir) => {
     const path = `${dir}/runc`;
-    assert.equal(runtimes.probe(path).version, undefined);
+    runtimes.probe(path);
+    assert.equal(runtimes.version(path), undefined);
     assert.equal(runtimes.isRunc(path), false);
     replace(path, (draft) => writeScript(draft, "echo late version 1"));
     assert.equal(await versionOf(runtimes, path), "1");

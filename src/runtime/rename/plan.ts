@@ -6,7 +6,7 @@ import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import type { Definition } from "../definitions/definition_files.ts";
-import { type Move, MovedPaths } from "./moved_paths.ts";
+import { type Move, MovedPaths, type MovedPathsOptions } from "./moved_paths.ts";
 
 /** All that a rename does: what a daemon has to know to finish one that another has begun. */
 export interface RenamePlan {
@@ -23,16 +23,7 @@ export interface RenamePlan {
 }
 
 /** The daemon's directories, the new id, and the end of the last instance. */
-export interface RenamePlanOptions {
-  /** The root directory. */
-  readonly root: string;
-  /** The directory of the bundles. */
-  readonly bundles: string;
-  /** The new id. */
-  readonly to: string;
-  /** How the last instance ended. */
-  readonly exit: ExitRecord;
-}
+export type RenamePlanOptions = Omit<MovedPathsOptions, "from"> & Pick<RenamePlan, "exit">;
 
 /** Plans the rename of a container that has nothing but a definition. Nothing is touched. */
 export function planRename(

@@ -11,6 +11,7 @@ import type { EventPublisher } from "../events/publisher.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { RestingContainers } from "../definitions/resting.ts";
+import type { RenameParams } from "../service/at_rest.ts";
 import type { Services } from "../service/services.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";
 import { planRename, type RenamePlan } from "./plan.ts";
@@ -29,14 +30,6 @@ export interface RenamerOptions {
   readonly services: Services;
   readonly networks: Networks;
   readonly events: EventPublisher;
-}
-
-/** The container to rename, and its new id. */
-export interface RenameParams {
-  readonly id: string;
-  readonly newId: string;
-  /** Rename it only if it is still this instance. */
-  readonly instance?: string | undefined;
 }
 
 /**

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 import { defineContainer } from "../definitions/define.ts";
 import type { ServiceContext } from "./context.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
 
-/** The ids of a container that is to be left alone, and whose instance it is. */
-export interface RenameIds {
-  readonly id: string;
-  readonly newId: string;
-  readonly instance?: string | undefined;
-}
+/** The container to rename, its new id, and the instance that it has to be, if one is named. */
+export type RenameParams = ParsedParamsOf<DaemonContract, "container.rename">;
 
 /** The service's parts, and the restarts that a stopped container may have ahead. */
 export interface AtRestOptions extends ServiceContext {
@@ -26,7 +24,7 @@ export interface AtRestOptions extends ServiceContext {
  * @throws {FailedPreconditionError} if it is not stopped, or about to run again or to be removed.
  */
 export async function atRest(
-  { id, newId, instance }: RenameIds,
+  { id, newId, instance }: RenameParams,
   work: (container: Container) => void,
   options: AtRestOptions,
 ): Promise<void> {

@@ -7,7 +7,7 @@ import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import { KeyedMutex } from "../util/locks.ts";
-import { atRest, type RenameIds } from "./at_rest.ts";
+import { atRest, type RenameParams } from "./at_rest.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceContext } from "./context.ts";
 import { removeContainer } from "./remove_container.ts";
@@ -154,7 +154,7 @@ export class Services implements Disposable {
   }
 
   /** Does `work` with a container of which nothing but its definition is left; see {@linkcode atRest}. */
-  async atRest(ids: RenameIds, work: (container: Container) => void): Promise<void> {
+  async atRest(ids: RenameParams, work: (container: Container) => void): Promise<void> {
     await atRest(ids, work, { ...this.#context, runsAgain: (id) => this.#runsAgain(id) });
   }
 
