@@ -167,14 +167,9 @@ export class Client implements AsyncDisposable {
   /** Returns the state of all containers, or of those that match. Reads as many pages as there are. */
   async list(options: ListOptions = {}): Promise<readonly ContainerState[]> {
     const { ids, labels, status, ...call } = options;
-    const all: ContainerState[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#link.call("container.list", { ids, labels, status, after }, call);
-      all.push(...page.containers);
-      after = page.next;
-    } while (after !== undefined);
-    return all;
+    return await readPages((after) =>
+      this.#link.call("container.list", { ids, labels, status, after }, call)
+    );
   }
 
   /**
@@ -183,14 +178,7 @@ export class Client implements AsyncDisposable {
    */
   async stats(options: StatsOptions = {}): Promise<readonly StatsEntry[]> {
     const { ids, ...call } = options;
-    const all: StatsEntry[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#link.call("container.listStats", { ids, after }, call);
-      all.push(...page.containers);
-      after = page.next;
-    } while (after !== undefined);
-    return all;
+    return await readPages((after) => this.#link.call("container.listStats", { ids, after }, call));
   }
 
   /**
@@ -219,4 +207,20 @@ export class Client implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Returns the containers of all pages. `read` returns the page after the id `after`. */
+async function readPages<T>(
+  read: (
+    after: string | undefined,
+  ) => Promise<{ readonly containers: readonly T[]; readonly next?: string | undefined }>,
+): Promise<readonly T[]> {
+  const all: T[] = [];
+  let after: string | undefined;
+  do {
+    const { containers, next } = await read(after);
+    all.push(...containers);
+    after = next;
+  } while (after !== undefined);
+  return all;
 }

@@ -5,8 +5,8 @@ import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
-import { pause } from "../rpc/transport/pause.ts";
 import { dialDaemon } from "./link.ts";
+import { RetryPause } from "./retry_pause.ts";
 
 /** Which events, and from where. */
 export interface EventsOptions {
@@ -32,10 +32,6 @@ export interface StreamedEvent extends Event {
 const MOST_WAITING = 10_000;
 /** … until no more than this do. */
 const FEW_WAITING = 1000;
-/** How long to wait before connecting anew, milliseconds: at first … */
-const FIRST_PAUSE_MS = 50;
-/** … and at most. */
-const LONGEST_PAUSE_MS = 2000;
 
 type Subscribed = DaemonMethods["events.subscribe"]["result"];
 
@@ -121,12 +117,12 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
 
   async #run(): Promise<void> {
     const { signal } = this.#end;
-    let delay = FIRST_PAUSE_MS;
+    const pause = new RetryPause();
     let first = true;
     while (!signal.aborted) {
       try {
         await this.#follow(() => {
-          delay = FIRST_PAUSE_MS;
+          pause.reset();
           first = false;
         });
       } catch (error) {
@@ -134,8 +130,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
         if (first || !(error instanceof UnavailableError)) return this.#fail(error);
       }
       if (this.#waiting.length > FEW_WAITING) await this.#awaitRoom();
-      else await pause(delay, signal);
-      delay = Math.min(delay * 2, LONGEST_PAUSE_MS);
+      else await pause.wait(signal);
     }
   }
 

@@ -5,10 +5,10 @@ import {
   NotFoundError,
   UnavailableError,
 } from "../rpc/errors.ts";
-import { pause } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { DaemonMethods, DeleteResult, ExitStatus } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
+import { RetryPause } from "./retry_pause.ts";
 import type { PipedStdio } from "./stdio.ts";
 
 /** Which processes {@linkcode ContainerProcess.kill} signals. */
@@ -16,11 +16,6 @@ export interface KillOptions extends CallOptions {
   /** To every process in the container. */
   readonly all?: boolean;
 }
-
-/** How long `wait` waits before it asks again when the daemon has gone, milliseconds: at first … */
-const FIRST_PAUSE_MS = 50;
-/** … and at most. */
-const LONGEST_PAUSE_MS = 2000;
 
 /** What init and exec processes have in common. */
 export abstract class ContainerProcess implements AsyncDisposable {
@@ -67,7 +62,8 @@ export abstract class ContainerProcess implements AsyncDisposable {
   async wait(options: CallOptions = {}): Promise<ExitStatus> {
     const { signal, timeoutMs } = options;
     const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
-    for (let delay = FIRST_PAUSE_MS;; delay = Math.min(delay * 2, LONGEST_PAUSE_MS)) {
+    const pause = new RetryPause();
+    for (;;) {
       const left = deadline - performance.now();
       try {
         return await this.call("container.wait", this.target, {
@@ -79,9 +75,9 @@ export abstract class ContainerProcess implements AsyncDisposable {
         // A daemon that is there and cannot reach the shim says so; one that looks for it will.
         const { shim } = error.data;
         if (shim !== undefined && shim !== "connecting") throw error;
-        if (performance.now() + delay > deadline) throw error;
+        if (performance.now() + pause.ms > deadline) throw error;
       }
-      await pause(delay, signal);
+      await pause.wait(signal);
       signal?.throwIfAborted();
     }
   }

@@ -2,9 +2,9 @@
 import { deferred } from "../rpc/peer/deferred.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import { pause } from "../rpc/transport/pause.ts";
 import type { StatsNotification, StatsSample } from "./daemon_types.ts";
 import { abortable, dialDaemon } from "./link.ts";
+import { RetryPause } from "./retry_pause.ts";
 
 /** Options of `Client.watchStats`. */
 export interface WatchStatsOptions {
@@ -26,11 +26,6 @@ export interface StatsReading {
   readonly containers: readonly StatsSample[];
 }
 
-/** How long to wait before connecting anew, milliseconds: at first … */
-const FIRST_PAUSE_MS = 50;
-/** … and at most. */
-const LONGEST_PAUSE_MS = 2000;
-
 /**
  * Yields readings over a connection of its own, which is made anew when it is lost. A reader that does
  * not keep up gets the latest reading next, and not those in between.
@@ -40,20 +35,19 @@ export async function* watchStats(
   { intervalMs = 1000, ids, labels, signal }: WatchStatsOptions,
 ): AsyncGenerator<StatsReading, void> {
   const params = { interval: intervalMs / 1000, ids, labels };
-  let delay = FIRST_PAUSE_MS;
+  const pause = new RetryPause();
   for (let first = true;; first = false) {
     try {
       for await (const reading of readings(socket, params, signal)) {
-        delay = FIRST_PAUSE_MS;
+        pause.reset();
         first = false;
         yield reading;
       }
     } catch (error) {
       if (signal?.aborted || first || !(error instanceof UnavailableError)) throw error;
     }
-    await pause(delay, signal);
+    await pause.wait(signal);
     signal?.throwIfAborted();
-    delay = Math.min(delay * 2, LONGEST_PAUSE_MS);
   }
 }
 

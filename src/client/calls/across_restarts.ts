@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { pause } from "../../rpc/transport/pause.ts";
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
 import type { DaemonLink } from "../link.ts";
+import { RetryPause } from "../retry_pause.ts";
 
 /** How long a call that is safe to repeat waits for a daemon that has gone away, milliseconds. */
 const AWAY_MS = 60_000;
-/** How long to wait before asking again, milliseconds: at first … */
-const FIRST_PAUSE_MS = 50;
-/** … and at most. */
-const LONGEST_PAUSE_MS = 2000;
 
 /**
  * Returns what `attempt` returns. Where the daemon has gone away meanwhile, `attempt` is made again,
@@ -21,7 +17,7 @@ export async function acrossRestarts<T>(
   attempt: (again: boolean, options: CallOptions) => Promise<T>,
 ): Promise<T> {
   let deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-  let delay = FIRST_PAUSE_MS;
+  const pause = new RetryPause();
   for (let again = false;; again = true) {
     const left = deadline === undefined ? undefined : deadline - performance.now();
     try {
@@ -29,10 +25,9 @@ export async function acrossRestarts<T>(
     } catch (error) {
       if (!await link.isAway(error)) throw error;
       deadline ??= performance.now() + AWAY_MS;
-      if (performance.now() + delay > deadline) throw error;
+      if (performance.now() + pause.ms > deadline) throw error;
     }
-    await pause(delay, signal);
+    await pause.wait(signal);
     signal?.throwIfAborted();
-    delay = Math.min(delay * 2, LONGEST_PAUSE_MS);
   }
 }
