@@ -60,52 +60,52 @@ export interface BundleRecord {
   readonly runtimeRoot: string;
   readonly stdio: StdioPaths;
   /** Set where the output is logged. */
-  readonly log?: LogRecord;
+  readonly log?: LogRecord | undefined;
   readonly rootfs: readonly RootfsMountRecord[];
   /** The host's user that is root in the container's user namespace; unset if it has none of its own. */
-  readonly mappedRoot?: HostUser;
+  readonly mappedRoot?: HostUser | undefined;
   /** To whom the FIFOs of its stdio are given; unset: to root of its user namespace, if it has one. */
-  readonly stdioOwner?: HostUser;
+  readonly stdioOwner?: HostUser | undefined;
   readonly noPivot: boolean;
   /** Whether its processes share the session keyring of the one that starts the runtime. */
-  readonly noNewKeyring?: boolean;
+  readonly noNewKeyring?: boolean | undefined;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
-  readonly directStart?: boolean;
+  readonly directStart?: boolean | undefined;
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
-  readonly sharedPidNamespace?: boolean;
+  readonly sharedPidNamespace?: boolean | undefined;
   /** The containers whose namespaces this one is in, where its spec names their paths. */
-  readonly sharedNamespaces?: readonly SharedNamespaceRecord[];
+  readonly sharedNamespaces?: readonly SharedNamespaceRecord[] | undefined;
   /** Whether systemd makes the container's cgroup; see `cgroups_path.ts`. */
-  readonly systemdCgroup?: boolean;
+  readonly systemdCgroup?: boolean | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** `network` of the create, as given. Set where CNI plugins make the container's network. */
-  readonly network?: Readonly<Record<string, unknown>>;
+  readonly network?: Readonly<Record<string, unknown>> | undefined;
   /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
-  readonly cgroupsPath?: string;
-  readonly group?: string;
+  readonly cgroupsPath?: string | undefined;
+  readonly group?: string | undefined;
   /** The stop signal that the spec names. */
-  readonly stopSignal?: string;
+  readonly stopSignal?: string | undefined;
   /** Seconds between the stop signal and SIGKILL. */
-  readonly stopTimeout?: number;
+  readonly stopTimeout?: number | undefined;
   /**
    * How long a call of the runtime may take by the config of the daemon that made the container, in
    * milliseconds: the bound of a start whose daemon has gone.
    */
-  readonly runtimeTimeoutMs?: number;
+  readonly runtimeTimeoutMs?: number | undefined;
   /** The instance that this one takes the place of. */
-  readonly replaces?: string;
+  readonly replaces?: string | undefined;
   /** Number of restarts by the daemon since the container was last started by a call. */
-  readonly restartCount?: number;
+  readonly restartCount?: number | undefined;
   /** How the run before this one ended. */
-  readonly lastExit?: ProcessExit;
+  readonly lastExit?: ProcessExit | undefined;
   /** Whether the daemon removes the container when it has exited. */
-  readonly autoRemove?: boolean;
+  readonly autoRemove?: boolean | undefined;
   /** The directories that are removed with it then. */
-  readonly removeDirs?: readonly string[];
+  readonly removeDirs?: readonly string[] | undefined;
   /** Checkpoint directory to restore from at start. */
-  readonly checkpoint?: string;
+  readonly checkpoint?: string | undefined;
   /** Directory for CRIU's log of a restore; the bundle where left out. */
-  readonly criuWorkPath?: string;
+  readonly criuWorkPath?: string | undefined;
   /** RFC 3339. */
   readonly createdAt: string;
 }

@@ -142,10 +142,8 @@ export class Daemon implements AsyncDisposable {
         runtime: { path: config.runtime.runtime, version: manager.defaultRuntimeVersion },
         defaults: {
           seccomp: config.runtime.seccomp,
-          ...(apparmor !== undefined && { apparmor }),
-          ...(config.runtime.userns_remap !== undefined && {
-            usernsRemap: config.runtime.userns_remap,
-          }),
+          apparmor,
+          usernsRemap: config.runtime.userns_remap,
           openFiles: defaultOpenFiles(),
         },
         startedAt,

@@ -14,7 +14,6 @@ export function lostRecord(
   runtime: Pick<BundleRecord, "runtime" | "runtimeRoot">,
   instanceOf: (id: string) => string | undefined,
 ): BundleRecord {
-  const cgroupsPath = cgroupsPathOf(tryReadJson(bundlePaths(dir).config));
   const id = dir.slice(dir.lastIndexOf("/") + 1);
   return {
     ...runtime,
@@ -25,7 +24,7 @@ export function lostRecord(
     rootfs: [],
     noPivot: false,
     labels: {},
-    ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
+    cgroupsPath: cgroupsPathOf(tryReadJson(bundlePaths(dir).config)),
     createdAt: new Date().toISOString(),
   };
 }

@@ -82,21 +82,15 @@ function readTable(file: string, required: boolean): Record<string, unknown> {
 function overlaid(config: FileConfig, flags: ConfigFlags): unknown {
   return {
     ...config,
-    ...(flags.state === undefined ? {} : { state: absolute(flags.state) }),
-    ...(flags.root === undefined ? {} : { root: absolute(flags.root) }),
-    socket: {
-      ...config.socket,
-      ...(flags.socket === undefined ? {} : { path: absolute(flags.socket) }),
-    },
-    log: {
-      ...config.log,
-      ...(flags.logLevel === undefined ? {} : { level: flags.logLevel }),
-    },
+    state: absolute(flags.state) ?? config.state,
+    root: absolute(flags.root) ?? config.root,
+    socket: { ...config.socket, path: absolute(flags.socket) ?? config.socket.path },
+    log: { ...config.log, level: flags.logLevel ?? config.log.level },
   };
 }
 
-function absolute(path: string): string {
-  return path === "" || path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+function absolute(path: string | undefined): string | undefined {
+  return !path || path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
 function invalid(where: string, problems: readonly string[]): ConfigError {

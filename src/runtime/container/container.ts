@@ -249,7 +249,6 @@ export class Container {
   state(): ContainerState {
     const { record, paths } = this.bundle;
     const { exit, pid, startedAt } = this.processes;
-    const network = this.#parts.context.networks.state(record.instance);
     return {
       id: record.id,
       instance: record.instance,
@@ -258,20 +257,20 @@ export class Container {
       bundle: paths.dir,
       runtime: record.runtime,
       ...record.stdio,
-      ...(record.log === undefined ? {} : { log: describeLog(record.log) }),
+      log: record.log && describeLog(record.log),
       labels: { ...record.labels },
       createdAt: record.createdAt,
-      ...(startedAt === undefined ? {} : { startedAt }),
+      startedAt,
       ...(exit && exitOf(exit)),
-      ...(record.stopSignal === undefined ? {} : { stopSignal: record.stopSignal }),
-      ...(record.stopTimeout === undefined ? {} : { stopTimeout: record.stopTimeout }),
+      stopSignal: record.stopSignal,
+      stopTimeout: record.stopTimeout,
       ...(record.restartCount === undefined ? {} : { restartCount: record.restartCount }),
       ...this.#parts.context.owner.service(record.id),
-      ...(record.lastExit === undefined ? {} : { lastExit: record.lastExit }),
+      lastExit: record.lastExit,
       ...(record.autoRemove ? { autoRemove: true } : {}),
       ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
-      ...(record.group === undefined ? {} : { group: record.group }),
-      ...(network === undefined ? {} : { network }),
+      group: record.group,
+      network: this.#parts.context.networks.state(record.instance),
       shimPid: this.life.shimPid,
       shim: this.shimStatus,
       processes: this.processes.execs(),

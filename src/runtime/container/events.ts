@@ -76,12 +76,11 @@ export class ContainerEvents {
     }
     const { seq, ...rest } = event;
     const { replaces } = this.#options.bundle.record;
-    const network = event.type === "create" ? this.#options.network() : undefined;
+    const isCreate = event.type === "create";
     this.publish({
       ...rest,
       ...this.#names,
-      ...(network === undefined ? {} : { network }),
-      ...(event.type === "create" && replaces !== undefined ? { replaces } : {}),
+      ...(isCreate && { network: this.#options.network(), replaces }),
     }, seq);
     // After the event is in the journal: a waiter that is woken by this finds it there.
     this.#options.processes.apply(event);
@@ -155,7 +154,7 @@ export class ContainerEvents {
       type: "exit",
       ...this.#names,
       pid,
-      ...(execId === undefined ? {} : { execId }),
+      execId,
       ...exitOf(exit),
       synthetic: true,
     };

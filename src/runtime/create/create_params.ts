@@ -90,30 +90,26 @@ export function checkCreate(
     ...serviceIssues(params, root),
   ];
   requireNoIssues("create", id, issues);
-  const group = params.group ?? podOf(spec);
-  const planned = cgroupsPathOf(spec);
-  const mapped = mappedRoot(spec);
-  const stopSignal = stopSignalIn(spec);
   return {
     spec,
     record: {
       ...defaults,
       id,
-      ...(params.runtime === undefined ? {} : { runtime: params.runtime }),
+      runtime: params.runtime ?? defaults.runtime,
       stdio,
-      ...(params.log === undefined ? {} : { log: resolveLog(id, params.log, logs, root) }),
+      log: params.log && resolveLog(id, params.log, logs, root),
       rootfs,
-      ...(mapped === undefined ? {} : { mappedRoot: mapped }),
+      mappedRoot: mappedRoot(spec),
       noPivot: params.noPivot ?? false,
       systemdCgroup: hasSystemdCgroup(spec),
       labels: params.labels ?? {},
-      ...(params.network === undefined ? {} : { network: params.network }),
-      ...(planned === undefined ? {} : { cgroupsPath: planned }),
-      ...(group === undefined ? {} : { group }),
-      ...(stopSignal === undefined ? {} : { stopSignal }),
-      ...(params.stopTimeout === undefined ? {} : { stopTimeout: params.stopTimeout }),
+      network: params.network,
+      cgroupsPath: cgroupsPathOf(spec),
+      group: params.group ?? podOf(spec),
+      stopSignal: stopSignalIn(spec),
+      stopTimeout: params.stopTimeout,
       ...(params.autoRemove ? { autoRemove: true, removeDirs: params.removeDirs ?? [] } : {}),
-      ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
+      checkpoint: params.checkpoint,
     },
   };
 }

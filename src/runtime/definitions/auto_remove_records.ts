@@ -42,12 +42,7 @@ export class AutoRemoveRecords {
   ): void {
     try {
       if (!autoRemove || (!log?.own && removeDirs === undefined)) return this.remove(id);
-      const record: AutoRemoveRecord = {
-        autoRemove,
-        bootId: bootId(),
-        ...(log === undefined ? {} : { log }),
-        ...(removeDirs === undefined ? {} : { removeDirs }),
-      };
+      const record: AutoRemoveRecord = { autoRemove, bootId: bootId(), log, removeDirs };
       Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
       writeAtomic(this.#path(id), stringifyJson(record));
     } catch (error) {

@@ -21,12 +21,12 @@ export type InstanceEvent =
 /** {@linkcode InstanceState} as the journal stores it. */
 export interface StoredInstance {
   shimSeq: number;
-  startedAt?: string;
+  startedAt?: string | undefined;
   oomKills: number;
   running: [execId: string, pid: number][];
   initExited: boolean;
   deleted: boolean;
-  renamedTo?: string;
+  renamedTo?: string | undefined;
 }
 
 /**
@@ -73,12 +73,12 @@ export class InstanceState {
     const { shimSeq, startedAt, oomKills, initExited, deleted, renamedTo } = this;
     return {
       shimSeq,
-      ...(startedAt === undefined ? {} : { startedAt }),
+      startedAt,
       oomKills,
       running: this.running(),
       initExited,
       deleted,
-      ...(renamedTo === undefined ? {} : { renamedTo }),
+      renamedTo,
     };
   }
 

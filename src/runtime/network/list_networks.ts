@@ -12,7 +12,7 @@ export function listNetworks(records: NetworkRecords, conflists: Conflists): Net
       const missing = conflists.missing(conflist);
       return {
         name,
-        ...(file === undefined ? {} : { file }),
+        file,
         plugins: conflist.plugins.map(({ type }) => type),
         missing,
         ...(missing.length === 0 ? {} : { reason: conflists.describeMissing(missing) }),

@@ -60,7 +60,7 @@ function movedRecord(record: BundleRecord, to: string, paths: MovedPaths): Bundl
       stdout: paths.stdio(stdio.stdout),
       stderr: paths.stdio(stdio.stderr),
     },
-    ...(log === undefined ? {} : { log: { ...log, path: paths.path(log.path) } }),
+    log: log && { ...log, path: paths.path(log.path) },
     rootfs: rootfs.map((mount) => ({
       ...mount,
       source: paths.path(mount.source),
@@ -70,9 +70,10 @@ function movedRecord(record: BundleRecord, to: string, paths: MovedPaths): Bundl
     })),
     // Some of them name directories, which their client removes with the container.
     labels: mapTexts(labels, (value) => paths.path(value)),
-    ...(network === undefined
-      ? {}
-      : { network: { ...network, ...movedMembers(network, ["hostsFile", "resolvFile"], paths) } }),
+    network: network && {
+      ...network,
+      ...movedMembers(network, ["hostsFile", "resolvFile"], paths),
+    },
     ...(removeDirs === undefined ? {} : { removeDirs: removeDirs.map((dir) => paths.path(dir)) }),
   };
 }

@@ -102,8 +102,8 @@ export class Services implements Disposable {
     return {
       ...(hasPolicy ? { restart: service.policy } : {}),
       ...(isCounted ? { restartCount: service.progress.count } : {}),
-      ...(restartingAt === undefined ? {} : { restartingAt }),
-      ...(service?.error === undefined ? {} : { error: service.error }),
+      restartingAt,
+      error: service?.error,
     };
   }
 

@@ -53,15 +53,15 @@ async function makeAgain(
   const { record, spec, service } = definitions.read(found.id);
   const { next, progress: { count }, unstarted } = service;
   const { exit } = containers.get(found.id).processes;
-  // It was restored from its checkpoint once.
-  const { checkpoint: _, lastExit: __, restartCount: ___, ...same } = record;
   const made = await remake({
-    ...same,
+    ...record,
+    // It was restored from it once.
+    checkpoint: undefined,
     // Another one where the planned one has been created and has ended meanwhile.
     instance: next?.instance ?? instance,
     replaces: unstarted ?? record.instance,
-    ...(exit === undefined ? {} : { lastExit: exit }),
-    ...(count === 0 ? {} : { restartCount: count }),
+    lastExit: exit,
+    restartCount: count === 0 ? undefined : count,
   }, spec);
   await failpointAsync("restart.made");
   return made;

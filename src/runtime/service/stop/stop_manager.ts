@@ -125,12 +125,7 @@ export class StopManager {
     if (ends && await this.#takeBackRestart(id)) return;
     const container = containers.get(id);
     try {
-      await this.#end(container, ends, () =>
-        container.kill({
-          signal: number,
-          ...(execId === undefined ? {} : { execId }),
-          ...(all === undefined ? {} : { all }),
-        }));
+      await this.#end(container, ends, () => container.kill({ signal: number, execId, all }));
     } catch (error) {
       const hasEnded = execId === undefined && error instanceof NotFoundError;
       throw hasEnded && container.beingRestarted(error) || error;
