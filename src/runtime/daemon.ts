@@ -26,7 +26,7 @@ import { LOG_HOOKS } from "./observability/log_hooks.ts";
 import { ContainerManager } from "./container_manager.ts";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { StatsSubscribers } from "./stats/stats_subscribers.ts";
-import { SubscriptionRegistry } from "./events/subscription_registry.ts";
+import { EventSubscribers } from "./events/event_subscribers.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
 const STOP_GRACE = 10_000;
@@ -53,7 +53,7 @@ export interface DaemonOptions {
 /** The daemon: the container manager behind its socket. */
 export class Daemon implements AsyncDisposable {
   readonly manager: ContainerManager;
-  readonly subscribers: SubscriptionRegistry;
+  readonly subscribers: EventSubscribers;
   readonly #statsSubscribers: StatsSubscribers;
   readonly #reaper: Reaper;
   readonly #oom: OomMonitor;
@@ -67,7 +67,7 @@ export class Daemon implements AsyncDisposable {
   private constructor(
     parts: {
       manager: ContainerManager;
-      subscribers: SubscriptionRegistry;
+      subscribers: EventSubscribers;
       reaper: Reaper;
       oom: OomMonitor;
       hooks: DaemonHooks;
@@ -123,7 +123,7 @@ export class Daemon implements AsyncDisposable {
         monitor: combineMonitors([oom, ...monitors]),
       }),
     );
-    const subscribers = new SubscriptionRegistry(manager.events.journal);
+    const subscribers = new EventSubscribers(manager.events.journal);
     manager.events.addListener(() => subscribers.wake());
     const daemon = new Daemon({ manager, subscribers, reaper, oom, hooks, fds });
     await options.beforeListen?.(daemon);

@@ -11,13 +11,13 @@ import { restartIssues } from "./create/service_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
 import type { ContainerManager } from "./container_manager.ts";
 import { readEvents } from "./events/read_events.ts";
-import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
+import type { EventSubscribers } from "./events/event_subscribers.ts";
 import type { StatsSubscribers } from "./stats/stats_subscribers.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
   readonly manager: ContainerManager;
-  readonly subscribers: SubscriptionRegistry;
+  readonly subscribers: EventSubscribers;
   readonly statsSubscribers: StatsSubscribers;
   readonly info: () => ResultOf<DaemonContract, "daemon.info">;
 }

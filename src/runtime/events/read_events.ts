@@ -4,7 +4,7 @@ import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
 import { eventFilter } from "./event_filter.ts";
-import { isLost } from "./subscription.ts";
+import { isLost } from "./event_subscriber.ts";
 import type { Journal } from "./journal.ts";
 
 /** Number of events that are read at a time. */

@@ -2,10 +2,10 @@
 import type { RemoteEnd } from "../../rpc/peer/handler.ts";
 import type { Listed } from "../container_list.ts";
 import { PeerSubscriptions } from "../util/peer_subscriptions.ts";
-import { type StatsFilter, StatsSubscription } from "./stats_subscription.ts";
+import { type StatsFilter, StatsSubscriber } from "./stats_subscriber.ts";
 
 /** The subscribers to resource usage. */
-export class StatsSubscribers extends PeerSubscriptions<StatsSubscription> {
+export class StatsSubscribers extends PeerSubscriptions<StatsSubscriber> {
   readonly #containers: () => Iterable<Listed>;
   #last = 0;
 
@@ -21,8 +21,7 @@ export class StatsSubscribers extends PeerSubscriptions<StatsSubscription> {
    * @throws {ResourceExhaustedError} if the connection has too many subscriptions.
    */
   subscribe(peer: RemoteEnd, filter: StatsFilter): { subscription: string } {
-    const make = () =>
-      new StatsSubscription(`stats-${++this.#last}`, peer, this.#containers, filter);
+    const make = () => new StatsSubscriber(`stats-${++this.#last}`, peer, this.#containers, filter);
     return { subscription: this.add(peer, make).id };
   }
 }

@@ -4,8 +4,8 @@ import { until } from "../../../tests/harness/poll.ts";
 import type { EventType } from "../../rpc/contract/schemas.ts";
 import { Journal } from "./journal.ts";
 import type { JournalOptions } from "./journal.ts";
-import { Subscription } from "./subscription.ts";
-import type { SubscriberPeer } from "./subscription.ts";
+import { EventSubscriber } from "./event_subscriber.ts";
+import type { SubscriberPeer } from "./event_subscriber.ts";
 
 interface Notification {
   readonly subscription: string;
@@ -58,7 +58,7 @@ class Box implements Disposable {
   readonly dir = Deno.makeTempDirSync({ prefix: "berth-subscriptions-" });
   readonly journal: Journal;
   readonly peer = new FakePeer();
-  subscription: Subscription | undefined;
+  subscription: EventSubscriber | undefined;
 
   constructor(options: JournalOptions = { segment_bytes: 64 * 1024, segments: 100 }) {
     this.journal = Journal.open(this.dir, options);
@@ -79,7 +79,7 @@ class Box implements Disposable {
   }
 
   subscribe(filter: { after?: number; ids?: string[]; types?: EventType[] } = {}) {
-    this.subscription = new Subscription("s", this.peer, this.journal, filter);
+    this.subscription = new EventSubscriber("s", this.peer, this.journal, filter);
     return this.subscription.answer;
   }
 
@@ -95,7 +95,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve));
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
-Deno.test("Subscription: a subscriber gets what is to come, after the answer", async () => {
+Deno.test("EventSubscriber: a subscriber gets what is to come, after the answer", async () => {
   using box = new Box();
   box.append(5);
   assert.deepEqual(box.subscribe(), { subscription: "s", oldest: 1, latest: 5, gap: false });
@@ -108,7 +108,7 @@ Deno.test("Subscription: a subscriber gets what is to come, after the answer", a
   assert.equal(box.peer.got[0]?.gap, undefined);
 });
 
-Deno.test("Subscription: a subscriber resumes after a seq without gap or duplicate", async () => {
+Deno.test("EventSubscriber: a subscriber resumes after a seq without gap or duplicate", async () => {
   using box = new Box();
   box.append(3000);
   assert.equal(box.subscribe({ after: 100 }).gap, false);
@@ -120,7 +120,7 @@ Deno.test("Subscription: a subscriber resumes after a seq without gap or duplica
   assert.deepEqual(box.peer.seqs, range(101, 3050));
 });
 
-Deno.test("Subscription: only the events that were asked for are sent", async () => {
+Deno.test("EventSubscriber: only the events that were asked for are sent", async () => {
   using box = new Box();
   box.append(300, "start", "other");
   box.append(1, "start", "a");
@@ -131,7 +131,7 @@ Deno.test("Subscription: only the events that were asked for are sent", async ()
   assert.deepEqual(box.peer.seqs, [302]);
 });
 
-Deno.test("Subscription: a subscriber that does not read is sent a bounded amount, and later the rest", async () => {
+Deno.test("EventSubscriber: a subscriber that does not read is sent a bounded amount, and later the rest", async () => {
   using box = new Box();
   box.peer.stalled = true;
   box.subscribe({ after: 0 });
@@ -149,7 +149,7 @@ Deno.test("Subscription: a subscriber that does not read is sent a bounded amoun
   assert.ok(box.peer.peak < 300_000, String(box.peer.peak));
 });
 
-Deno.test("Subscription: what has rotated away is told as a gap, and the oldest there is comes first", async () => {
+Deno.test("EventSubscriber: what has rotated away is told as a gap, and the oldest there is comes first", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 2 });
   box.append(500);
   const { oldest } = box.journal;
@@ -163,12 +163,12 @@ Deno.test("Subscription: what has rotated away is told as a gap, and the oldest 
   await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, range(oldest, 500));
   for (const [after, gap] of [[oldest - 2, true], [oldest - 1, false], [500, false]] as const) {
-    using subscription = new Subscription("t", new FakePeer(), box.journal, { after });
+    using subscription = new EventSubscriber("t", new FakePeer(), box.journal, { after });
     assert.equal(subscription.answer.gap, gap, String(after));
   }
 });
 
-Deno.test("Subscription: a subscriber that falls behind what is kept is told of the gap", async () => {
+Deno.test("EventSubscriber: a subscriber that falls behind what is kept is told of the gap", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 2 });
   box.append(1);
   box.subscribe({ after: 0 });
@@ -184,7 +184,7 @@ Deno.test("Subscription: a subscriber that falls behind what is kept is told of 
   assert.deepEqual(box.peer.got.filter(({ gap }) => gap).map(({ event }) => event.seq), [oldest]);
 });
 
-Deno.test("Subscription: a seq from before the state was wiped is a gap", async () => {
+Deno.test("EventSubscriber: a seq from before the state was wiped is a gap", async () => {
   using box = new Box();
   box.append(2);
   assert.equal(box.subscribe({ after: 99 }).gap, true);
@@ -192,7 +192,7 @@ Deno.test("Subscription: a seq from before the state was wiped is a gap", async 
   assert.deepEqual(box.peer.seqs, [1, 2]);
 });
 
-Deno.test("Subscription: nothing is sent once a subscription has ended, whatever it waited for", async () => {
+Deno.test("EventSubscriber: nothing is sent once a subscription has ended, whatever it waited for", async () => {
   using box = new Box();
   box.subscribe({ after: 0 });
   await turn();
@@ -202,7 +202,7 @@ Deno.test("Subscription: nothing is sent once a subscription has ended, whatever
   box.peer.stalled = true;
   box.peer.queuedBytes = 1_000_000;
   box.append(1);
-  using fresh = new Subscription("t", box.peer, box.journal, { after: 0 });
+  using fresh = new EventSubscriber("t", box.peer, box.journal, { after: 0 });
   for (const subscription of [box.subscription, fresh]) subscription?.[Symbol.dispose]();
   box.peer.read();
   box.append(1);
@@ -210,7 +210,7 @@ Deno.test("Subscription: nothing is sent once a subscription has ended, whatever
   assert.deepEqual(box.peer.seqs, [1]);
 });
 
-Deno.test("Subscription: a subscriber is cut off rather than left without an event when the journal fails", async () => {
+Deno.test("EventSubscriber: a subscriber is cut off rather than left without an event when the journal fails", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 1000 });
   box.append(5000);
   box.subscribe({ after: 0 });

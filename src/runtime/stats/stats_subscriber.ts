@@ -5,7 +5,7 @@ import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { type Listed, statsOf } from "../container_list.ts";
-import type { SubscriberPeer } from "../events/subscription.ts";
+import type { SubscriberPeer } from "../events/event_subscriber.ts";
 import { hasLabels } from "../labels.ts";
 import { logFailure } from "../util/log_failure.ts";
 
@@ -22,7 +22,7 @@ const QUEUE_HIGH = 256 * 1024;
 const REST = 4;
 
 /** Sends the resource usage of containers to one subscriber, at an interval. */
-export class StatsSubscription implements Disposable {
+export class StatsSubscriber implements Disposable {
   readonly id: string;
   readonly #peer: SubscriberPeer;
   readonly #containers: () => Iterable<Listed>;

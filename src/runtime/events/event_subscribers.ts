@@ -5,10 +5,10 @@ import type { RemoteEnd } from "../../rpc/peer/handler.ts";
 import { PeerSubscriptions } from "../util/peer_subscriptions.ts";
 import type { SubscriptionFilter } from "./event_filter.ts";
 import type { Journal } from "./journal.ts";
-import { Subscription } from "./subscription.ts";
+import { EventSubscriber } from "./event_subscriber.ts";
 
 /** The subscribers to events. */
-export class SubscriptionRegistry extends PeerSubscriptions<Subscription> {
+export class EventSubscribers extends PeerSubscriptions<EventSubscriber> {
   readonly #journal: Journal;
   #last = 0;
 
@@ -37,7 +37,7 @@ export class SubscriptionRegistry extends PeerSubscriptions<Subscription> {
     peer: RemoteEnd,
     filter: SubscriptionFilter,
   ): ResultOf<DaemonContract, "events.subscribe"> {
-    const make = () => new Subscription(`s${++this.#last}`, peer, this.#journal, filter);
+    const make = () => new EventSubscriber(`s${++this.#last}`, peer, this.#journal, filter);
     return this.add(peer, make).answer;
   }
 

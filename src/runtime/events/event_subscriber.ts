@@ -6,7 +6,7 @@ import { logFailure } from "../util/log_failure.ts";
 import { eventFilter, type SubscriptionFilter } from "./event_filter.ts";
 import type { Journal } from "./journal.ts";
 
-/** The part of a `Peer` through which a {@linkcode Subscription} reaches its subscriber. */
+/** The part of a `Peer` through which a {@linkcode EventSubscriber} reaches its subscriber. */
 export interface SubscriberPeer {
   /** What is queued for the subscriber and not written yet, in bytes. */
   readonly queuedBytes: number;
@@ -31,7 +31,7 @@ const BATCH = 256;
  * Where events that it had yet to get have rotated away it goes on with the oldest there is. That is
  * told by `gap`: of the answer to `events.subscribe`, later of the first notification after the gap.
  */
-export class Subscription implements Disposable {
+export class EventSubscriber implements Disposable {
   readonly id: string;
   /** The answer to `events.subscribe`. */
   readonly answer: ResultOf<DaemonContract, "events.subscribe">;
