@@ -2,7 +2,7 @@
 import type { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import { Networks } from "./network/networks.ts";
+import { ContainerNetworks } from "./network/networks.ts";
 import type { Config } from "./config/config.ts";
 import type { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
@@ -65,7 +65,7 @@ export class ContainerManager implements AsyncDisposable {
       containers: ContainerRegistry;
       stop: AbortController;
       shims: ShimManager;
-      networks: Networks;
+      networks: ContainerNetworks;
       timeouts: ShimTimeouts;
       events: EventPublisher;
       definitions: Definitions;
@@ -173,7 +173,7 @@ export class ContainerManager implements AsyncDisposable {
       for (const container of containers) container[Symbol.dispose]();
     });
     const networks = opened.use(
-      new Networks({
+      new ContainerNetworks({
         config,
         spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
         stopping: stop.signal,
@@ -224,7 +224,7 @@ export class ContainerManager implements AsyncDisposable {
   }
 
   /** The networks of the containers. */
-  get networks(): Networks {
+  get networks(): ContainerNetworks {
     return this.#context.networks;
   }
 

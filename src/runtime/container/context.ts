@@ -4,7 +4,7 @@ import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { Config } from "../config/config.ts";
 import type { EventPublisher } from "../events/publisher.ts";
-import type { Networks } from "../network/networks.ts";
+import type { ContainerNetworks } from "../network/networks.ts";
 import type { Monitor } from "../monitors/monitor.ts";
 import type { DaemonHooks } from "../observability/hooks.ts";
 import type { ShimTimeouts } from "../shims/shim_client.ts";
@@ -34,7 +34,7 @@ export interface ContainerContext {
   readonly owner: ContainerOwner;
   readonly shims: ShimManager;
   readonly events: EventPublisher;
-  readonly networks: Networks;
+  readonly networks: ContainerNetworks;
   /** Every monitor, as one. */
   readonly monitor: Monitor;
   readonly hooks: DaemonHooks;

@@ -42,7 +42,7 @@ export interface NetworksOptions {
  * below `<state>/network/containers`, named after the instance: its record and its pinned namespace.
  * It is no part of the bundle, so that nothing that removes a bundle can lose it.
  */
-export class Networks implements Disposable {
+export class ContainerNetworks implements Disposable {
   readonly #options: NetworksOptions;
   readonly #ports = new HostPorts();
   readonly #conflists: Conflists;

@@ -7,16 +7,16 @@ import { exists } from "../../linux/fs/exists.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import { loadConfig } from "../config/config.ts";
-import { Networks } from "./networks.ts";
+import { ContainerNetworks } from "./networks.ts";
 
-Deno.test("Networks.remove: that last addresses cannot be kept is in no network's way", async () => {
+Deno.test("ContainerNetworks.remove: that last addresses cannot be kept is in no network's way", async () => {
   using temp = new TempDir();
   const state = temp.path;
   const dir = `${state}/network/containers/instance`;
   Deno.mkdirSync(dir, { recursive: true });
   // In the place of the file.
   Deno.mkdirSync(`${state}/network/addresses.json`);
-  using networks = new Networks({
+  using networks = new ContainerNetworks({
     config: loadConfig({ config: "/dev/null", state }),
     spawn: () => assert.fail("no program is run"),
     stopping: new AbortController().signal,
@@ -25,14 +25,14 @@ Deno.test("Networks.remove: that last addresses cannot be kept is in no network'
   assert.ok(!exists(dir));
 });
 
-Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever is being written", async () => {
+Deno.test("ContainerNetworks.setUp: a full disk is a resource that is exhausted, whatever is being written", async () => {
   using temp = new TempDir();
   const state = temp.path;
   const instance = "instance";
   using disk = new SmallDisk(`${state}/network`, "size=1m");
   const { blksize: page } = Deno.statSync(`${state}/network`);
   assert.ok(page !== null && page > 0);
-  using networks = new Networks({
+  using networks = new ContainerNetworks({
     config: loadConfig({ config: "/dev/null", state }),
     spawn: () => assert.fail("no program is run"),
     stopping: new AbortController().signal,
@@ -57,13 +57,13 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
   await refused(/^container web: cannot write its addresses into the hosts file: /);
 });
 
-Deno.test("Networks.setUp: a container without an IPv6 address keeps no server of IPv6, unless that was given", async () => {
+Deno.test("ContainerNetworks.setUp: a container without an IPv6 address keeps no server of IPv6, unless that was given", async () => {
   using temp = new TempDir();
   const state = temp.path;
   const path = `${state}/resolv.conf`;
   using reaper = Reaper.start({ reapAll: false });
   const config = loadConfig({ config: "/dev/null", state });
-  using networks = new Networks({
+  using networks = new ContainerNetworks({
     config: { ...config, network: { ...config.network, plugin_dirs: [state] } },
     spawn: (argv, options) => reaper.spawn(argv, options),
     stopping: new AbortController().signal,

@@ -8,7 +8,7 @@ import { FailedPreconditionError, InvalidParamsError } from "../../rpc/errors.ts
 import type { Container } from "../container/container.ts";
 import type { ContainerRegistry } from "../container_registry.ts";
 import type { EventPublisher } from "../events/publisher.ts";
-import type { Networks } from "../network/networks.ts";
+import type { ContainerNetworks } from "../network/networks.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { RestingContainers } from "../definitions/resting.ts";
 import type { RenameParams } from "../service/at_rest.ts";
@@ -28,7 +28,7 @@ export interface RenamerOptions {
   readonly definitions: Definitions;
   readonly resting: RestingContainers;
   readonly services: Services;
-  readonly networks: Networks;
+  readonly networks: ContainerNetworks;
   readonly events: EventPublisher;
 }
 
