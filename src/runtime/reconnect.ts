@@ -65,14 +65,14 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   );
   const found = loaded.map((container) =>
     container.reconnect().then(() =>
-      goOn(container.id, () => {
+      attempt(container.id, () => {
         resumeStop(container, context.stopping);
         services.settle(container.id);
       })
     )
   );
-  for (const id of definitions.ids()) goOn(id, () => loadDefined(id, options));
-  for (const id of definitions.withdrawnIds()) goOn(id, () => finishRemoval(id, options));
+  for (const id of definitions.ids()) attempt(id, () => loadDefined(id, options));
+  for (const id of definitions.withdrawnIds()) attempt(id, () => finishRemoval(id, options));
   // A bundle that could not be read is left alone, and so is what its container has.
   definitions.autoRemove.removeLeft((id) => containers.find(id) !== undefined || unread.has(id));
   if (found.length === 0) return;
@@ -144,7 +144,7 @@ function finishRemoval(
 }
 
 /** Runs `action` for one container, whose trouble must not keep the others from theirs. */
-function goOn(id: string, action: () => void): void {
+function attempt(id: string, action: () => void): void {
   try {
     action();
   } catch (error) {

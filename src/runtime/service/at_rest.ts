@@ -4,15 +4,13 @@ import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 import { defineContainer } from "../definitions/define.ts";
-import type { ServiceContext } from "./context.ts";
-import type { RestartManager } from "./restart/restart_manager.ts";
+import type { RestartContext } from "./restart/restart_manager.ts";
 
 /** The container to rename, its new id, and the instance that it has to be, if one is named. */
 export type RenameParams = ParsedParamsOf<DaemonContract, "container.rename">;
 
 /** The service's parts, and the restarts that a stopped container may have ahead. */
-export interface AtRestOptions extends ServiceContext {
-  readonly restarts: Pick<RestartManager, "tidy">;
+export interface AtRestOptions extends RestartContext {
   /** Returns whether a container that is stopped is about to run again. */
   readonly runsAgain: (id: string) => boolean;
 }
@@ -45,7 +43,7 @@ export async function atRest(
     try {
       await container.delete(false);
     } catch (error) {
-      if (!container.life.isEnding) restarts.tidy(container);
+      if (!container.life.isEnding) restarts.removeUnneeded(container);
       throw error;
     }
   }

@@ -10,9 +10,9 @@ import { KeyedMutex } from "../util/locks.ts";
 import { atRest, type RenameParams } from "./at_rest.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceContext } from "./context.ts";
-import { removeContainer } from "./remove_container.ts";
+import { removeForGood } from "./remove_for_good.ts";
 import { ManualRestarts } from "./restart/manual_restarts.ts";
-import { RestartManager } from "./restart/restart_manager.ts";
+import { type RestartContext, RestartManager } from "./restart/restart_manager.ts";
 import type { RunAgainOptions } from "./restart/run_again.ts";
 import { setPolicy } from "./restart/set_policy.ts";
 import { startContainer } from "./start.ts";
@@ -33,7 +33,7 @@ export interface ServicesOptions
  * cross.
  */
 export class Services implements Disposable {
-  readonly #context: ServiceContext & { readonly restarts: RestartManager };
+  readonly #context: RestartContext;
   readonly #stops: StopManager;
   readonly #manualRestarts: ManualRestarts;
   readonly #autoRemover: AutoRemover;
@@ -148,9 +148,9 @@ export class Services implements Disposable {
     return await this.#stops.checkpoint(params);
   }
 
-  /** Removes a container with its definition; see {@linkcode removeContainer}. */
+  /** Removes a container with its definition; see {@linkcode removeForGood}. */
   async delete(id: string, force: boolean, instance?: string): Promise<DeleteResult> {
-    return await removeContainer({ id, force, instance }, this.#context);
+    return await removeForGood({ id, force, instance }, this.#context);
   }
 
   /** Does `work` with a container of which nothing but its definition is left; see {@linkcode atRest}. */

@@ -6,14 +6,8 @@ import { defineContainer } from "../definitions/define.ts";
 import { NO_PROGRESS } from "../definitions/service_record.ts";
 import type { ServiceRecord } from "../definitions/service_record.ts";
 import { isCreateCanceled } from "./cancel_create.ts";
-import type { ServiceContext } from "./context.ts";
 import type { ManualRestart } from "./restart/manual_restarts.ts";
-import type { RestartManager } from "./restart/restart_manager.ts";
-
-/** The service's parts, and the restarts, one of which a start may be. */
-export interface StartOptions extends ServiceContext {
-  readonly restarts: Pick<RestartManager, "cancel" | "goOn" | "run">;
-}
+import type { RestartContext } from "./restart/restart_manager.ts";
 
 /**
  * Starts a container that is created, or runs one again that is stopped. One that runs is left alone.
@@ -23,7 +17,7 @@ export interface StartOptions extends ServiceContext {
  */
 export async function startContainer(
   id: string,
-  options: StartOptions,
+  options: RestartContext,
   restart?: ManualRestart,
 ): Promise<{ pid: number }> {
   const { checkUsable, containers, definitions, locks, restarts } = options;
@@ -59,7 +53,7 @@ export async function startContainer(
 
 async function runStopped(
   container: Container,
-  { containers, definitions, ended, restarts, stopping }: StartOptions,
+  { containers, definitions, ended, restarts, stopping }: RestartContext,
 ): Promise<{ pid: number }> {
   const { id, bundle: { record } } = container;
   const before = definitions.service(id);
@@ -79,7 +73,7 @@ async function runStopped(
         unstarted,
         ...(isCreateCanceled(error) ? {} : { error: messageOf(error) }),
       });
-      if (before?.next !== undefined) restarts.goOn(containers.get(id));
+      if (before?.next !== undefined) restarts.resume(containers.get(id));
     }
     throw error;
   } finally {

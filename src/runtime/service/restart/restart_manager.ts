@@ -20,6 +20,11 @@ const MOST_AT_ONCE = 8;
 /** The service's parts, and how a container is made again. */
 export type RestartManagerOptions = ServiceContext & RunAgainOptions;
 
+/** The parts that work with the restarts of containers, too. */
+export interface RestartContext extends ServiceContext {
+  readonly restarts: RestartManager;
+}
+
 /**
  * Starts containers again as their restart policies say. Each decision is recorded before anything is
  * done about it, so that it is made once for each exit, and the next daemon goes on with it.
@@ -107,7 +112,7 @@ export class RestartManager implements Disposable {
   }
 
   /** Schedules the run that is recorded. */
-  #resume(id: string): void {
+  #scheduleNext(id: string): void {
     const { definitions } = this.#options;
     const service = definitions.service(id);
     if (service?.next === undefined) return;
@@ -183,11 +188,11 @@ export class RestartManager implements Disposable {
     definitions.update(id, { next: undefined, unstarted: undefined, error: undefined });
     // Before its start was recorded, so that its exit was not decided on.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
-    this.tidy(container);
+    this.removeUnneeded(container);
   }
 
   /** Removes a definition that nothing needs: the container has a bundle and no policy. */
-  tidy({ id, life }: Container): void {
+  removeUnneeded({ id, life }: Container): void {
     const { definitions } = this.#options;
     const service = definitions.service(id);
     if (service?.policy.policy !== "no" || service.next !== undefined) return;
@@ -195,10 +200,10 @@ export class RestartManager implements Disposable {
   }
 
   /** Goes on with a container whose removal has failed: plans again what is to come. */
-  goOn(container: Container): void {
+  resume(container: Container): void {
     const { id, processes: { exit } } = container;
     const next = this.#options.definitions.service(id)?.next;
-    if (next !== undefined) return this.#resume(id);
+    if (next !== undefined) return this.#scheduleNext(id);
     // Nothing was decided on during the removal.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
   }
@@ -218,7 +223,7 @@ export class RestartManager implements Disposable {
       return;
     }
     const { next } = definitions.service(id) ?? {};
-    if (next !== undefined) return this.#resume(id);
+    if (next !== undefined) return this.#scheduleNext(id);
     if (status !== "stopped") return;
     if (exit !== undefined && !exit.exitStatusUnknown) {
       this.#decide(container, exit.exitStatus, exit.exitedAt);

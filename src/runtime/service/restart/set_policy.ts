@@ -3,13 +3,7 @@ import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
 import { FailedPreconditionError } from "../../../rpc/errors.ts";
 import { defineContainer } from "../../definitions/define.ts";
 import { NO_PROGRESS } from "../../definitions/service_record.ts";
-import type { ServiceContext } from "../context.ts";
-import type { RestartManager } from "./restart_manager.ts";
-
-/** The service's parts, and the restarts that another policy cancels. */
-export interface SetPolicyOptions extends ServiceContext {
-  readonly restarts: Pick<RestartManager, "cancel" | "tidy">;
-}
+import type { RestartContext } from "./restart_manager.ts";
 
 /**
  * Changes the restart policy of a container. One that is stopped stays so.
@@ -19,7 +13,7 @@ export interface SetPolicyOptions extends ServiceContext {
 export async function setPolicy(
   id: string,
   policy: RestartPolicy,
-  { checkUsable, containers, definitions, locks, restarts }: SetPolicyOptions,
+  { checkUsable, containers, definitions, locks, restarts }: RestartContext,
 ): Promise<void> {
   using _lock = await locks.acquire(id);
   const container = containers.get(id);
@@ -43,6 +37,6 @@ export async function setPolicy(
   if (policy.policy === "no") {
     restarts.cancel(id);
     definitions.update(id, { next: undefined });
-    restarts.tidy(container);
+    restarts.removeUnneeded(container);
   }
 }

@@ -7,13 +7,7 @@ import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { createCanceled, lockToEnd, startCanceled } from "./cancel_create.ts";
-import type { ServiceContext } from "./context.ts";
-import type { RestartManager } from "./restart/restart_manager.ts";
-
-/** The service's parts, and the restarts that a removal cancels. */
-export interface RemoveOptions extends ServiceContext {
-  readonly restarts: Pick<RestartManager, "cancel" | "goOn">;
-}
+import type { RestartContext } from "./restart/restart_manager.ts";
 
 /** The container to remove, and the conditions of its removal. */
 export interface RemoveTarget {
@@ -30,9 +24,9 @@ export interface RemoveTarget {
  *
  * @throws {FailedPreconditionError} if it runs and `force` is not given.
  */
-export async function removeContainer(
+export async function removeForGood(
   target: RemoveTarget,
-  options: RemoveOptions,
+  options: RestartContext,
 ): Promise<DeleteResult> {
   const { id, force, instance } = target;
   const log = options.containers.find(id)?.bundle.record.log;
@@ -56,7 +50,7 @@ export async function removeContainer(
  */
 async function cancelFirstCreate(
   { id, force, instance }: RemoveTarget,
-  { containers }: RemoveOptions,
+  { containers }: RestartContext,
 ): Promise<DeleteResult | undefined> {
   if (!force || containers.find(id) !== undefined) return undefined;
   const ended = containers.cancelCreate(id, createCanceled(id, "removed"), instance);
@@ -68,7 +62,7 @@ async function cancelFirstCreate(
 
 async function remove(
   { id, force, instance }: RemoveTarget,
-  options: RemoveOptions,
+  options: RestartContext,
 ): Promise<DeleteResult> {
   const { checkUsable, containers, definitions, locks, restarts } = options;
   const asked = containers.get(id, instance);
@@ -91,7 +85,7 @@ async function remove(
     // Nothing was removed, so that it goes on as before; what was killed was so by its user.
     definitions.restore(id);
     if (alive) definitions.update(id, { stopper: "user" });
-    restarts.goOn(container);
+    restarts.resume(container);
     throw error;
   }
 }
@@ -102,7 +96,7 @@ async function remove(
  */
 function removeLeft(
   { id, force }: RemoveTarget,
-  { checkUsable, containers, definitions, root }: RemoveOptions,
+  { checkUsable, containers, definitions, root }: RestartContext,
 ): void {
   if (containers.isTaken(id)) return;
   try {
