@@ -13,7 +13,7 @@ import { createOnce } from "./calls/once.ts";
 import { PIPED, PipedStdio, type PipedStreams } from "./stdio.ts";
 import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_stream.ts";
 
-/** Which socket {@linkcode connect} dials, and what cancels it. */
+/** The socket that {@linkcode connect} dials, and the signal that cancels it. */
 export interface ConnectOptions {
   /** The daemon's socket. Default: what BERTH_SOCKET says, else `/run/berth/berth.sock`. */
   readonly socket?: string;
@@ -21,7 +21,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Which containers {@linkcode Client.list} returns: those that match all that is given. */
+/** The containers that {@linkcode Client.list} returns: those that match all options. */
 export interface ListOptions extends CallOptions {
   /** Only these containers. */
   readonly ids?: readonly string[];
@@ -31,7 +31,7 @@ export interface ListOptions extends CallOptions {
   readonly status?: ContainerStatus;
 }
 
-/** Which containers {@linkcode Client.stats} returns figures of. */
+/** The containers that {@linkcode Client.stats} returns figures of. */
 export interface StatsOptions extends CallOptions {
   /** Only these containers. */
   readonly ids?: readonly string[];
@@ -43,7 +43,7 @@ export interface StatsOptions extends CallOptions {
  */
 export type CreateParams = DaemonMethods["container.create"]["params"];
 
-/** What becomes of a container at the end of its handle. */
+/** Options of {@linkcode Client.create}. */
 export interface CreateOptions extends CallOptions {
   /** Whether the end of `await using` kills and deletes the container. Default: it goes on. */
   readonly deleteOnDispose?: boolean;
@@ -100,7 +100,7 @@ export class Client implements AsyncDisposable {
     return this.#link.call(method, params, options);
   }
 
-  /** Which daemon this is and how it is set up. */
+  /** Returns the version of the daemon and how it is set up. */
   info(options?: CallOptions): Promise<DaemonMethods["daemon.info"]["result"]> {
     return this.#link.call("daemon.info", {}, options);
   }
@@ -189,7 +189,7 @@ export class Client implements AsyncDisposable {
     return watchStats(this.#link.socket, options);
   }
 
-  /** What happens to containers from now on, or after a given event; see {@linkcode EventStream}. */
+  /** Streams the events of containers from now on, or after a given event; see {@linkcode EventStream}. */
   events(options: EventsOptions = {}): EventStream {
     const stream = new EventStream(this.#link.socket, options);
     this.#streams.add(stream);

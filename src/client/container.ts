@@ -20,7 +20,7 @@ import { PipedStdio, type PipedStreams } from "./stdio.ts";
  */
 export type ExecParams = Omit<DaemonMethods["container.exec"]["params"], "id">;
 
-/** When {@linkcode Container.delete} refuses to remove a container. */
+/** Options of {@linkcode Container.delete}. */
 export interface DeleteOptions extends CallOptions {
   /** Also when it runs: kills it first. */
   readonly force?: boolean;
@@ -36,13 +36,13 @@ export interface StopOptions extends CallOptions {
   readonly graceMs?: number;
 }
 
-/** Whether a container goes on after {@linkcode Container.checkpoint}. */
+/** Options of {@linkcode Container.checkpoint}. */
 export interface CheckpointOptions extends CallOptions {
   /** Stop the container afterwards. */
   readonly exit?: boolean;
 }
 
-/** What is known of a container when its handle is made. */
+/** The facts that are known of a container when its handle is made. */
 export interface ContainerHandleOptions {
   readonly stdio?: PipedStdio;
   readonly instance?: string;
@@ -126,7 +126,7 @@ export class Container extends ContainerProcess {
     return renamed;
   }
 
-  /** Everything about the container. */
+  /** Returns the state of the container. */
   async state(options?: CallOptions): Promise<ContainerState> {
     return await this.call("container.state", { id: this.id }, options);
   }

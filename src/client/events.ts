@@ -8,7 +8,7 @@ import type { DaemonMethods, Event, EventNotification, EventType } from "./daemo
 import { dialDaemon } from "./link.ts";
 import { RetryPause } from "./retry_pause.ts";
 
-/** Which events, and from where. */
+/** The events to stream, and where to begin. */
 export interface EventsOptions {
   /** Begin after the event with this seq; 0: with the oldest there is. Default: what is to come. */
   readonly after?: number;
@@ -36,9 +36,9 @@ const FEW_WAITING = 1000;
 type Subscribed = DaemonMethods["events.subscribe"]["result"];
 
 /**
- * What happens to containers, in order, over a connection of its own. When that is lost, or the reader
+ * The events of containers, in order, over a connection of its own. When that is lost, or the reader
  * does not keep up, the stream connects anew and goes on after the last event that it has got: none is
- * missed or told twice. Only where the daemon no longer keeps what comes next is that told, by `gap`.
+ * missed or comes twice. Where the daemon no longer keeps the next events, `gap` says so.
  *
  * The first connection must succeed: otherwise the stream ends with that error.
  */
@@ -171,7 +171,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
   }
 
   #take({ event, gap }: EventNotification, peer: Peer): void {
-    // What comes after the stream was cut short here comes again with the next connection.
+    // Events after the stream was cut short here come again with the next connection.
     if (this.#waiting.length >= MOST_WAITING || this.#end.signal.aborted) return peer.close();
     if (event.seq <= (this.#cursor ?? 0)) return;
     this.#cursor = event.seq;

@@ -97,7 +97,7 @@ export class DaemonLink {
   }
 }
 
-/** What `promise` gives, unless the signal is aborted before: then it rejects with its reason. */
+/** Resolves as `promise` does. Rejects with the signal's reason if that is aborted before. */
 export async function abortable<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,

@@ -11,13 +11,13 @@ import type { DaemonLink } from "./link.ts";
 import { RetryPause } from "./retry_pause.ts";
 import type { PipedStdio } from "./stdio.ts";
 
-/** Which processes {@linkcode ContainerProcess.kill} signals. */
+/** The processes that {@linkcode ContainerProcess.kill} signals. */
 export interface KillOptions extends CallOptions {
   /** To every process in the container. */
   readonly all?: boolean;
 }
 
-/** What init and exec processes have in common. */
+/** The common part of init and exec processes. */
 export abstract class ContainerProcess implements AsyncDisposable {
   /** The container's id. */
   readonly id: string;
@@ -40,7 +40,7 @@ export abstract class ContainerProcess implements AsyncDisposable {
     if (stdio !== undefined) stdio.onStdinClosed = () => this.#letGoOfStdin();
   }
 
-  /** What is written here is the process's stdin, if that was `piped`. Closing it is its end. */
+  /** The process's stdin, if that was `piped`. Closing the stream ends the input. */
   get stdin(): WritableStream<Uint8Array> | undefined {
     return this.#stdio?.stdin;
   }
@@ -118,7 +118,7 @@ export abstract class ContainerProcess implements AsyncDisposable {
     return this.#link.call(method, params, options);
   }
 
-  /** Which process, for params. */
+  /** The params that name the process. */
   protected get target(): { id: string; execId?: string } {
     return this.execId === undefined ? { id: this.id } : { id: this.id, execId: this.execId };
   }

@@ -6,20 +6,20 @@ import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { Container } from "./container.ts";
 import type { DaemonMethods, ExitStatus } from "./daemon_types.ts";
 
-/** What `spec.default` takes; see {@linkcode Client.defaultSpec}. */
+/** The params of `spec.default`; see {@linkcode Client.defaultSpec}. */
 export type DefaultSpecParams = DaemonMethods["spec.default"]["params"];
 
 /** An OCI runtime spec as JSON. */
 export type OciSpec = Readonly<Record<string, unknown>>;
 
-/** What `Client.run` runs: what `spec.default` makes a spec from, or a spec of your own. */
+/** The program that `Client.run` runs: the params of `spec.default`, or a spec of your own. */
 export type RunParams = Omit<DefaultSpecParams, "id" | "terminal"> | { readonly spec: OciSpec };
 
 /** Options of `Client.run`. */
 export interface RunOptions extends CallOptions {
   /** The container's id. Default: a random one. */
   readonly id?: string;
-  /** What the process reads from its stdin. Default: nothing. */
+  /** The input that the process reads from its stdin. Default: none. */
   readonly stdin?: string | Uint8Array;
   /** How many bytes are kept of stdout, and of stderr. Default: 1 MiB. */
   readonly maxOutput?: number;
@@ -30,13 +30,13 @@ export interface RunOptions extends CallOptions {
   >;
 }
 
-/** What a container of `Client.run` has written. */
+/** The output of a container of `Client.run`. */
 export interface RunOutput {
   /** The first bytes of its stdout. */
   readonly stdout: Uint8Array<ArrayBuffer>;
   /** The first bytes of its stderr. */
   readonly stderr: Uint8Array<ArrayBuffer>;
-  /** Whether it has written more than was kept. */
+  /** Whether the process has written more than was kept. */
   readonly truncated: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface RunResult extends ExitStatus, RunOutput {
 export class RunTimeoutError extends DeadlineExceededError {
   /** `RunTimeoutError`, which begins the error's text. */
   override name = "RunTimeoutError";
-  /** What the container had written until the timeout. */
+  /** The output of the container until the timeout. */
   readonly output: RunOutput;
 
   /** @internal Made by `Client.run`. */
@@ -62,10 +62,7 @@ export class RunTimeoutError extends DeadlineExceededError {
 
 const MAX_OUTPUT = 1024 * 1024;
 
-/**
- * Output that another process holds open is read for so long after the container is gone,
- * milliseconds.
- */
+/** How long output that another process holds open is read after the container is gone, milliseconds. */
 const DRAIN_MS = 1000;
 
 /** A container with piped stdio, as `Client.run` makes it. */
@@ -136,7 +133,7 @@ async function feed(
 class Collector {
   /** Resolves at the stream's end. */
   readonly ended: Promise<void>;
-  /** Whether there was more than is kept. */
+  /** Whether the stream had more than is kept. */
   truncated = false;
   readonly #chunks: Uint8Array[] = [];
   readonly #max: number;
@@ -147,7 +144,7 @@ class Collector {
     this.ended = this.#read(stream);
   }
 
-  /** What is kept so far. */
+  /** Returns the bytes that are kept so far. */
   bytes(): Uint8Array<ArrayBuffer> {
     return concat(this.#chunks);
   }

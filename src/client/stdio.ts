@@ -58,7 +58,7 @@ const CHUNK = 64 * 1024;
  * until {@linkcode attached}: by then the container's side is open.
  */
 export class PipedStdio {
-  /** What to write the process's stdin to; closing it gives the process its end of input. */
+  /** The process's stdin; closing it gives the process its end of input. */
   readonly stdin: WritableStream<Uint8Array> | undefined;
   /** The process's stdout. It must be read: a process blocks when 64 KiB wait for a reader. */
   readonly stdout: ReadableStream<Uint8Array> | undefined;

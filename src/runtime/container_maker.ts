@@ -31,14 +31,14 @@ export interface ContainerMakerOptions {
   readonly containers: ContainerRegistry;
   readonly definitions: Definitions;
   readonly context: ContainerContext;
-  /** What creates take of the fds. */
+  /** Keeps creates from taking the last fds. */
   readonly fds: FdBudget;
   readonly runtimes: RuntimeProbe;
   /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
   readonly checkUsable: (id: string) => void;
 }
 
-/** What making a container takes beyond its record and its spec. */
+/** How a container is made of its record and its spec. */
 interface MakeOptions {
   readonly network: NetworkPlan | undefined;
   /** Called with the container before its shim is. */
@@ -47,7 +47,7 @@ interface MakeOptions {
   readonly prepare?: () => void;
 }
 
-/** Makes containers: the bundle, the cgroup, and what the shim makes of them. */
+/** Makes containers, each with its bundle, its cgroup and its shim. */
 export class ContainerMaker {
   readonly #options: ContainerMakerOptions;
   readonly #hierarchies = cgroupHierarchies();
@@ -114,7 +114,7 @@ export class ContainerMaker {
     });
   }
 
-  /** Returns a record with what berth itself finds out about the spec. */
+  /** Returns a record with the facts that berth itself finds out about the spec. */
   #recordOf(record: BundleRecord, spec: CheckedSpec): BundleRecord {
     return {
       ...record,

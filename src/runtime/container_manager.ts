@@ -32,7 +32,7 @@ export interface ContainerManagerOptions {
   readonly reaper: Reaper;
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
-  /** What creates take of the fds. */
+  /** Keeps creates from taking the last fds. */
   readonly fds: FdBudget;
   /** Watches every container. */
   readonly monitor: Monitor;
@@ -52,7 +52,7 @@ export class ContainerManager implements AsyncDisposable {
   readonly events: EventPublisher;
   /** Makes containers. */
   readonly maker: ContainerMaker;
-  /** What is done with containers that are stopped and started again. */
+  /** Stops containers, starts them again and keeps them running. */
   readonly services: Services;
   readonly #definitions: Definitions;
   readonly #resting: RestingContainers;
@@ -218,7 +218,7 @@ export class ContainerManager implements AsyncDisposable {
     return this.#options.config.runtime.runtime;
   }
 
-  /** Its version; empty until it has told it, and if it cannot be run. */
+  /** Version of the default runtime; empty until it has answered, and if it cannot be run. */
   get defaultRuntimeVersion(): string {
     return this.#runtimes.version(this.defaultRuntime) ?? "";
   }

@@ -83,7 +83,7 @@ export class Daemon implements AsyncDisposable {
     this.#fds = parts.fds;
   }
 
-  /** Whether another connection may be accepted, on whichever endpoint. */
+  /** Returns whether another connection may be accepted, on whichever endpoint. */
   hasRoom(): boolean {
     return this.#fds.hasRoom();
   }

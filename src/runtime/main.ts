@@ -47,8 +47,8 @@ async function start(flags: DaemonFlags): Promise<number> {
   if (flags.printUnit) {
     return printUnit(flags);
   }
-  // What shims and runtimes make inherits it: directories for mounts must be open to the users of a
-  // container, whoever started the daemon.
+  // Shims and runtimes inherit it: directories for mounts must be open to the users of a container,
+  // whoever started the daemon.
   Deno.umask(0o022);
   try {
     const config = loadConfig(flags);
@@ -79,7 +79,7 @@ function unitArguments(flags: DaemonFlags): string[] {
  */
 function isForeseen(error: Error): boolean {
   if (error instanceof BerthError || error instanceof ConfigError) return true;
-  // What the kernel refused, by Deno or by berth's own calls, has the errno's name as its code.
+  // An error of the kernel, by Deno or by berth's own calls, has the errno's name as its code.
   return "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
 }
 

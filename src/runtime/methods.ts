@@ -14,7 +14,7 @@ import { readEvents } from "./events/read_events.ts";
 import type { EventSubscribers } from "./events/event_subscribers.ts";
 import type { StatsSubscribers } from "./stats/stats_subscribers.ts";
 
-/** What the methods work on. */
+/** The parts of the daemon that its methods call. */
 export interface MethodsContext {
   readonly manager: ContainerManager;
   readonly subscribers: EventSubscribers;

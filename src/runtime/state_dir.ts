@@ -59,7 +59,7 @@ export async function takeStateDir(
 }
 
 /**
- * What is in the state and the root directory is believed, and some of it is run.
+ * Checks a directory whose files the daemon believes, and runs some of.
  *
  * @throws {FailedPreconditionError} if another user owns the directory, or may write to it, or may put
  *   another one in its place.
@@ -75,8 +75,8 @@ function checkOwnDirectory(path: string): void {
   }
   for (let above = Deno.realPathSync(path); above !== "/";) {
     above = parentDir(above) || "/";
-    // Who may write to a sticky one, such as /tmp, can rename only what is his own (inode(7)). A group
-    // that may write is root's choice, as Debian's staff in /var/local.
+    // Users who may write to a sticky one, such as /tmp, can rename only their own files (inode(7)). A
+    // group that may write is root's choice, as Debian's staff in /var/local.
     const info = Deno.statSync(above);
     const isSticky = ((info.mode ?? 0) & 0o1000) !== 0;
     const whyAbove = notAlone(info, [own, 0], isSticky ? 0 : 0o002);
@@ -101,10 +101,11 @@ function notAlone(
 }
 
 /**
- * A process that a killed daemon was just starting has its locks until it runs its program, which may
- * take long on a busy machine, so this is tried for two seconds.
+ * Takes a lock. Tries for two seconds: a process that a killed daemon was just starting has its locks
+ * until it runs its program, which may take long on a busy machine.
  *
- * @throws {FailedPreconditionError} if another daemon has it, which `what` says of that daemon.
+ * @param what what the daemon that has the lock does, for the error.
+ * @throws {FailedPreconditionError} if another daemon has it.
  */
 async function takeLock(path: string, what: string): Promise<FileLock> {
   for (const delay of backoff({ first: 5, most: 80, attempts: 30 })) {

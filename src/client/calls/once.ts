@@ -39,7 +39,7 @@ export async function createOnce(
   });
 }
 
-/** What is known of a container before it is started. */
+/** The state of a container before it is started. */
 export interface BeforeStart {
   readonly instance: string;
   /** When it was started; undefined where it was only created. */
@@ -151,7 +151,7 @@ export async function renameOnce(
   });
 }
 
-/** Which deletion {@linkcode deletedSince} looks for. */
+/** The deletion that {@linkcode deletedSince} looks for. */
 interface Deletion {
   readonly id: string;
   /** The instance; undefined where the caller knows none, so that the time has to tell. */

@@ -77,7 +77,7 @@ export class Bundle {
       writeJsonAtomic(paths.record, record);
       return new Bundle(paths, record);
     } catch (error) {
-      // What cannot be removed now is no bundle, and is when the id is used again.
+      // A directory that stays is no bundle, and is removed when the id is used again.
       removeFlat(dir);
       throw exhaustedOr(error, record.id, "cannot write its bundle");
     }
@@ -102,12 +102,12 @@ export class Bundle {
     return new Bundle(paths, record);
   }
 
-  /** The bundle in `dir` whose record is known, and may not be on the disk. */
+  /** Returns the bundle in `dir` whose record is known, and may not be on the disk. */
   static of(dir: string, record: BundleRecord): Bundle {
     return new Bundle(bundlePaths(dir), record);
   }
 
-  /** Who serves the bundle, if a shim ever did, and its record is whole. */
+  /** Returns the record of the shim that serves the bundle, if there is one and it is whole. */
   shimRecord(): ShimRecord | undefined {
     return tryReadJson<ShimRecord>(this.paths.shimRecord);
   }
@@ -117,7 +117,7 @@ export class Bundle {
     return readExitRecord(this.paths.exitRecord, this.record.instance);
   }
 
-  /** Init's pid as the runtime wrote it. */
+  /** Returns init's pid as the runtime wrote it; undefined where there is none. */
   initPid(): number | undefined {
     return tryReadPidFile(this.paths.initPid);
   }
@@ -177,8 +177,8 @@ export class Bundle {
   /** Removes the directory, `berth.json` first; see {@linkcode removeBundleDir}. */
   remove(): void {
     failpoint("bundle.remove");
-    // What is removed in part only is no bundle: without its `exit.json` the next daemon would take how
-    // the container ended for unknown.
+    // First, so that a part of a bundle is none: without its `exit.json` the next daemon would not know
+    // how the container ended.
     removeFile(this.paths.record);
     failpoint("bundle.removing");
     removeBundleDir(this.paths.dir);

@@ -37,7 +37,7 @@ export class ContainerCgroup {
     this.#options = options;
   }
 
-  /** Whether it has been found. */
+  /** Whether the cgroup has been found. */
   get known(): boolean {
     return this.#cgroup !== undefined;
   }
@@ -107,7 +107,7 @@ export class ContainerCgroup {
     if (this.#cgroup !== undefined) await remove(this.#cgroup);
   }
 
-  /** Whether everything in it is frozen; undefined if it is not known. */
+  /** Whether everything in the cgroup is frozen; undefined if the cgroup is not known. */
   get frozen(): boolean | undefined {
     return this.#cgroup === undefined ? undefined : freezerState(this.#cgroup) === "frozen";
   }

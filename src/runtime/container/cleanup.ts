@@ -37,7 +37,7 @@ export interface ContainerCleanupOptions {
   readonly context: ContainerContext;
 }
 
-/** Removes what a container leaves. Each step may be repeated until it works. */
+/** Removes all that a container leaves. Each step may be repeated until it works. */
 export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
   /** Pids of what was alive when it was to be killed, over all attempts. */
@@ -113,7 +113,7 @@ export class ContainerCleanup {
     // Of a create that was cut short, or a damaged state, no pid is known to find it by.
     await cgroup.find(() => Promise.resolve(plannedCgroup(bundle)));
     for (const { pid } of cgroup.pids()) this.#killed.add(pid);
-    // Who waits for the processes does not wait for the runtime too, which may be out of order.
+    // Waits for the processes need not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.publishSyntheticExits(this.#killed);
     await deleteFromRuntime(bundle, runtime, bound);
     await failpointAsync("cleanup.runtime-deleted");
@@ -127,8 +127,9 @@ export class ContainerCleanup {
   }
 
   /**
-   * The delete is published when nothing but plain files is left, and before these are gone: a daemon
-   * that is killed in between finds the bundle and tells it, or finds that it was told.
+   * Publishes the delete and removes the bundle. The delete is published when nothing but plain files is
+   * left, and before these are gone: a daemon that is killed in between finds the bundle, and then
+   * publishes the delete or finds that it was published.
    *
    * @param isLate whether no client removes what was made for the container beside it.
    * @throws {FailedPreconditionError} if the bundle or the cgroup cannot be removed yet.
@@ -165,7 +166,7 @@ export class ContainerCleanup {
     );
   }
 
-  /** What cannot be removed does not keep the container. */
+  /** Removes the directories of the container. One that cannot be removed does not keep the container. */
   #removeOwnDirs(): void {
     const { bundle: { id, record }, context } = this.#options;
     try {
@@ -204,7 +205,7 @@ export class ContainerCleanup {
     throw last;
   }
 
-  /** How the container ended, as far as is known without its shim. */
+  /** Returns how the container ended, as far as is known without its shim. */
   result(): DeleteResult {
     const { exit, pid } = this.#options.processes;
     return { pid, ...exitOf(exit ?? unseenExit()) };
@@ -212,10 +213,10 @@ export class ContainerCleanup {
 }
 
 /**
- * Init's pid, as the runtime vouches for it: it compares start times, which a pid file cannot.
- * Undefined if init has ended or the runtime does not know the container: of a create that was cut
- * short it may have a directory and no state, for which it has an error, and which a forced delete
- * removes.
+ * Returns init's pid, as the runtime vouches for it: the runtime compares start times, which a pid file
+ * cannot. Returns undefined if init has ended or the runtime does not know the container. Of a create
+ * that was cut short the runtime may have a directory and no state: it then fails, and a forced delete
+ * removes the directory.
  *
  * @throws {RuntimeError} if the runtime could not be started.
  */

@@ -44,7 +44,7 @@ export class Container {
   /** The shim was asked to look at the freezer and has not answered. */
   #refreshing = false;
 
-  /** For a bundle that is new, one that was found, or a definition in the place of one. */
+  /** Makes the container of a bundle that is new or was found, or of a definition in the place of one. */
   constructor(bundle: Bundle, context: ContainerContext, begin: BeginPhase) {
     this.#parts = makeParts(bundle, context, begin);
     this.#deletion = new ContainerDeletion(this.#parts);
@@ -60,7 +60,7 @@ export class Container {
     return this.#parts.bundle;
   }
 
-  /** What is known of the container's processes. */
+  /** The container's processes, as the daemon knows them. */
   get processes(): ProcessTable {
     return this.#parts.processes;
   }
@@ -292,7 +292,7 @@ export class Container {
   #refreshFreezerState(): void {
     if (this.#refreshing) return;
     this.#refreshing = true;
-    // What fails now is noticed at the next look.
+    // After a failure the next look notices it.
     this.life.client?.call("shim.state", {}).catch(() => {}).finally(() =>
       this.#refreshing = false
     );

@@ -16,11 +16,11 @@ export type ServiceState = Pick<
   "restart" | "restartCount" | "restartingAt" | "error"
 >;
 
-/** What a container asks of, and reports to, the registry that holds it. */
+/** The registry that holds a container, as the container asks it and reports to it. */
 export interface ContainerOwner {
   /** Returns whether a container that has no bundle any more is still there, because it is defined. */
   keeps(id: string): boolean;
-  /** What is known of a container beyond its bundle. */
+  /** Returns the part of a container's state that its bundle does not have. */
   service(id: string): ServiceState;
   /** A failed create has left something that is still being removed; the id is not free yet. */
   cleanupPending(bundle: Bundle): void;
@@ -28,7 +28,7 @@ export interface ContainerOwner {
   released(bundle: Bundle): void;
 }
 
-/** What the daemon gives each of its containers. */
+/** The parts of the daemon that each of its containers uses. */
 export interface ContainerContext {
   readonly config: Config;
   readonly owner: ContainerOwner;

@@ -48,7 +48,7 @@ export async function createContainer(
     cgroup.resolveLater();
   } catch (error) {
     await rollBack(parts, deletion, error);
-    // A word between shim and daemon; see `shim.create`.
+    // It is between shim and daemon alone; see `shim.create`.
     if (error instanceof BerthError) delete error.data["undone"];
     throw explained(parts, error);
   }
@@ -87,7 +87,7 @@ async function rollBack(
     if (await undoneByShim(parts, cause)) {
       life.delete(undefined);
       await deletion.detachShim();
-      // What the shim has failed to undo of a canceled create is not told: nobody waits for its answer.
+      // Of a canceled create the shim does not say what it has failed to undo: nobody waits for its answer.
       const isLeft = cause instanceof BerthError && cause.data["undone"] === false;
       if (isLeft || creation.signal.aborted) await cleanup.deleteFromRuntime();
       await deletion.finish();

@@ -71,7 +71,7 @@ export class ContainerDeletion {
     const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
     await cleanup.destroy();
-    // What a container wrote whose shim has died may be wanted; one that never was wrote nothing.
+    // The log of a container whose shim has died may be wanted; one that never was wrote nothing.
     const isLate = bundle.hasRemoval();
     if (!events.createPublished || bundle.record.autoRemove || isLate) this.#removeLog();
     const result = cleanup.result();

@@ -26,12 +26,12 @@ export interface ContainerEventsOptions {
   readonly ack: (seq: number) => void;
 }
 
-/** The events of one container: what its shim says, and what a dead shim cannot say any more. */
+/** Publishes the events of one container: those of its shim, and those that a dead shim cannot send. */
 export class ContainerEvents {
   readonly #options: ContainerEventsOptions;
   /**
-   * What was published, by this daemon or one before: an event that a full disk holds back is in here,
-   * and not in the journal yet.
+   * The state by the events that were published, by this daemon or one before: an event that a full disk
+   * holds back is in here, and not in the journal yet.
    */
   readonly #published: InstanceState;
 
@@ -51,12 +51,12 @@ export class ContainerEvents {
     return this.#published.startedAt;
   }
 
-  /** Whether its create was published: of what never came that far nothing else is published either. */
+  /** Whether the create was published: without it no other event of the container is published either. */
   get createPublished(): boolean {
     return this.#options.isResting || this.#published.shimSeq > 0;
   }
 
-  /** Whether its delete was published, by this daemon or one before. */
+  /** Whether the delete was published, by this daemon or one before. */
   get deletePublished(): boolean {
     return this.#published.deleted;
   }
@@ -101,7 +101,7 @@ export class ContainerEvents {
     this.#options.ack(seq);
   }
 
-  /** Nothing on the way of an exit may throw: the exit would be lost, and its waits would never end. */
+  /** Calls `beforeExit`. Never throws: the exit would be lost, and its waits would never end. */
   #beforeExit(): void {
     try {
       this.#options.beforeExit();

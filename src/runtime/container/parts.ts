@@ -10,7 +10,7 @@ import { ContainerLife } from "./life.ts";
 import type { BeginPhase } from "../states/life_states.ts";
 import { ProcessTable } from "./process_table.ts";
 
-/** What one container consists of, for all that is done with it. */
+/** The parts of one container. */
 export interface ContainerParts {
   readonly bundle: Bundle;
   readonly context: ContainerContext;

@@ -8,8 +8,9 @@ import { InstanceState } from "../events/instance_state.ts";
 import type { InstanceEvent } from "../events/instance_state.ts";
 
 /**
- * What the daemon knows of one container's processes: the last `shim.state` and every event since.
- * It answers state, list and wait without asking the shim, so that an unresponsive one slows no client.
+ * The processes of one container as the daemon knows them: the last `shim.state` and every event since.
+ * State, list and wait are answered from it without asking the shim, so that an unresponsive one slows no
+ * client.
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");

@@ -37,7 +37,7 @@ export class ContainerRecovery {
   readonly #parts: ContainerParts;
   readonly #deletion: ContainerDeletion;
   #retrying = false;
-  /** What the machine was out of for another shim since it last had one: each is logged once. */
+  /** The resources that the machine has lacked for a shim since the last one: each is logged once. */
   readonly #lacking = new Set<string>();
 
   constructor(parts: ContainerParts, deletion: ContainerDeletion) {
@@ -65,7 +65,7 @@ export class ContainerRecovery {
     await this.#finish();
   }
 
-  /** Until the shim has said how things are, the bundle's files and the journal tell. */
+  /** Presumes the state of the bundle's files and the journal, until the shim has sent its own. */
   #presume(): void {
     const { bundle, cgroup, events, processes } = this.#parts;
     const exit = bundle.exitRecord();
@@ -201,7 +201,7 @@ export class ContainerRecovery {
     }
   }
 
-  /** What to do about a dead shim: have its container taken over, or remove what it left. */
+  /** Handles the death of the shim: has its container taken over, or removes what it left. */
   async #shimDied(): Promise<void> {
     const { bundle, context, life } = this.#parts;
     const { id } = bundle;
@@ -243,7 +243,7 @@ export class ContainerRecovery {
   }
 }
 
-/** Returns what the machine is out of, as the error has it; undefined if that is not the trouble. */
+/** Returns the resource that the machine lacks by this error; undefined if the error is another. */
 function lackingOf(error: unknown): string | undefined {
   if (isExhausted(error)) return errnoNameOf(error) ?? error.name;
   return error instanceof ResourceExhaustedError ? error.kind : undefined;

@@ -11,7 +11,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 /** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
 const CLAIMED = ["freezer", "pids", "memory", "unified"];
 
-/** What rmdir(2) says of a cgroup that is in use, or gone. */
+/** The errors of rmdir(2) for a cgroup that is in use, or gone. */
 const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "ENODEV"]);
 
 /**

@@ -8,7 +8,7 @@ import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 
-/** What the config says of containers. */
+/** The part of the config that a default spec depends on. */
 export interface SpecDefaults extends SecurityDefaults {
   /** The user whose subordinate ids are those of a container. Default: the host's ids. */
   readonly usernsRemap?: string | undefined;

@@ -14,7 +14,7 @@ const NAMES: Readonly<Record<LogDriver, string>> = {
   none: "",
 };
 
-/** Resolves what a create says of its log: what is left out comes from the config. */
+/** Resolves the params of a create's log: members that are left out come from the config. */
 export function resolveLog(
   id: string,
   params: LogParams,
@@ -70,7 +70,7 @@ export function removeLog(log: LogRecord | undefined): void {
   if (log?.own) removeTree(parentDir(log.path));
 }
 
-/** What a container's state says of its log. */
+/** Returns the log as a container's state describes it. */
 export function describeLog({ driver, path, maxSize, maxFile }: LogRecord): LogState {
   return { driver, path, maxSize, maxFile };
 }

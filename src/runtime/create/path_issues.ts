@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is wrong with paths that a client gives: a check before anything is touched.
+// Checks the paths that a client gives before anything is touched.
 import { isNullDevice } from "../../linux/fs/device_numbers.ts";
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";

@@ -3,15 +3,14 @@ import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 
-/** What a create says of the container as a service. */
+/** The params of a create that are about the container as a service. */
 type ServiceParams = Pick<
   ParsedParamsOf<DaemonContract, "container.create">,
   "id" | "restart" | "autoRemove" | "removeDirs"
 >;
 
 /**
- * Checks what the schema cannot: whether what is said of a restart and of the removal fits
- * together.
+ * Checks what the schema cannot: that the params about restarts and removal fit together.
  */
 export function serviceIssues(
   { id, restart, autoRemove = false, removeDirs = [] }: ServiceParams,

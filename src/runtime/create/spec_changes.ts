@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the daemon changes in the OCI spec that a client gives.
+// The changes that the daemon makes to the OCI spec of a client.
 import { CRIU_CONFIG } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";

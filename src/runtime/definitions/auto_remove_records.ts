@@ -12,7 +12,7 @@ import { removeRecordedDirs } from "../create/own_dirs.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { logUnwritten } from "./tolerant_files.ts";
 
-/** What a container with `autoRemove` has below the root directory. */
+/** The files of a container with `autoRemove` below the root directory. */
 interface AutoRemoveRecord extends Pick<BundleRecord, "autoRemove" | "log" | "removeDirs"> {
   /** The boot that the container was created in. Records of earlier versions have none. */
   readonly bootId?: string;
@@ -31,8 +31,8 @@ export class AutoRemoveRecords {
   }
 
   /**
-   * Records a container that is being created. What is still recorded of an earlier one of its id, which
-   * could not be removed, is forgotten: the directories of both may be the same.
+   * Records a container that is being created. A record of an earlier one of its id, which could not be
+   * removed, is forgotten: the directories of both may be the same.
    */
   add(
     { id, autoRemove, log, removeDirs }: Pick<
@@ -75,7 +75,7 @@ export class AutoRemoveRecords {
         logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
           id,
         });
-        // What it has left is for `berth prune`.
+        // `berth prune` removes its files.
         if (error instanceof SyntaxError) this.remove(id);
       }
     }

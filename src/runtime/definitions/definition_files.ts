@@ -6,7 +6,7 @@ import type { BundleRecord, ExitRecord } from "../../oci/bundle_layout.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import type { ServiceRecord } from "./service_record.ts";
 
-/** All that it takes to run a container again. */
+/** Everything that a container needs to be run again. */
 export interface Definition {
   /** The OCI spec, with its limits as updated. */
   readonly spec: Record<string, unknown>;
@@ -25,13 +25,13 @@ export function definitionDir(root: string, id: string): string {
   return `${definitionsDir(root)}/${id}`;
 }
 
-/** Returns the path of the record in `dir` of what the daemon is to do with the container. */
+/** Returns the path of the {@linkcode ServiceRecord} in `dir`. */
 export function servicePath(dir: string): string {
   return `${dir}/service.json`;
 }
 
 /**
- * Writes the files of a definition, the one last without which there is none.
+ * Writes the files of a definition. The record is last: without it there is no definition.
  *
  * @param exit how the last instance has ended, of which nothing else is left.
  */

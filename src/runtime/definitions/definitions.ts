@@ -27,7 +27,7 @@ import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
  */
 export class Definitions {
   readonly #dir: string;
-  /** What is known of containers that are to leave nothing. */
+  /** The records of containers that are to leave nothing. */
   readonly autoRemove: AutoRemoveRecords;
   readonly #services = new Map<string, ServiceRecord>();
   /** Services whose removal has begun: nothing is done with their containers any more. */
@@ -97,7 +97,7 @@ export class Definitions {
     return this.#services.has(id);
   }
 
-  /** What the daemon is to do with the container, if it is defined. */
+  /** Returns the record of the service of a container; undefined where it is not defined. */
   service(id: string): ServiceRecord | undefined {
     return this.#services.get(id);
   }
@@ -156,7 +156,7 @@ export class Definitions {
       this.remove(id);
       throw error;
     }
-    // What the disk has not taken belongs to the definition before, and must not replace this one.
+    // Texts that the disk has not taken belong to the definition before, and must not replace this one.
     this.#records.delete(id);
     this.#files.forget(id);
     this.#services.set(id, service);
@@ -238,7 +238,7 @@ export class Definitions {
     this.#withdrawn.delete(id);
     this.#records.delete(id);
     this.#files.forget(id);
-    // First: what is removed in part only is no definition.
+    // First, so that a part of a definition is none.
     removeFile(bundlePaths(this.#path(id)).record);
     removeBundleDir(this.#path(id));
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 
-/** Who has stopped a container: a user, or the machine or daemon that goes down. */
+/** The one that has stopped a container: a user, or the machine or daemon that goes down. */
 export type Stopper = "user" | "shutdown";
 
-/** What a policy has done since the container was last started by hand. */
+/** The restarts by a policy since the container was last started by hand. */
 export interface RestartProgress {
   /** Number of restarts. */
   readonly count: number;
@@ -15,12 +15,12 @@ export interface RestartProgress {
 /** The progress of a container that was started by hand. */
 export const NO_PROGRESS: RestartProgress = { count: 0, delay: 0 };
 
-/** What the daemon is to do with a container, over restarts of the daemon and of the machine. */
+/** The daemon's orders for a container, which outlive restarts of the daemon and of the machine. */
 export interface ServiceRecord {
   readonly policy: RestartPolicy;
-  /** Whether it was ever started. */
+  /** Whether the container was ever started. */
   readonly started: boolean;
-  /** Who has stopped it since it was last started. */
+  /** The one that has stopped the container since its last start. */
   readonly stopper?: Stopper | undefined;
   readonly progress: RestartProgress;
   /** The instance whose exit has been acted on. */
@@ -37,7 +37,7 @@ export interface ServiceRecord {
    * next one replaces it.
    */
   readonly unstarted?: string | undefined;
-  /** Why it could not be started again the last time. */
+  /** Why the last attempt to start the container again has failed. */
   readonly error?: string | undefined;
   /** Its removal has begun. */
   readonly withdrawn?: true | undefined;

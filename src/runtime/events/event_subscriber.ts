@@ -8,7 +8,7 @@ import type { Journal } from "./journal.ts";
 
 /** The part of a `Peer` through which a {@linkcode EventSubscriber} reaches its subscriber. */
 export interface SubscriberPeer {
-  /** What is queued for the subscriber and not written yet, in bytes. */
+  /** Bytes that are queued for the subscriber and not written yet. */
   readonly queuedBytes: number;
   notify<N extends keyof DaemonNotifications>(method: N, params: DaemonNotifications[N]): void;
   /** Resolves when at most `limit` bytes are queued, or the connection is gone. */
@@ -106,7 +106,7 @@ export class EventSubscriber implements Disposable {
       this.#cursor = Math.max(this.#cursor, oldest - 1);
     }
     const events = this.#journal.read(this.#cursor, BATCH);
-    // What is left there is damaged.
+    // The rest of the journal is damaged.
     if (events.length === 0) this.#cursor = latest;
     for (const event of events) {
       if (this.#wants(event)) {

@@ -30,8 +30,8 @@ export interface StoredInstance {
 }
 
 /**
- * What the events of one instance of a container add up to: the only place that folds them. The
- * journal keeps one per instance, a container one of what it has published and one of what it knows.
+ * The state that the events of one instance of a container add up to: the only place that folds them.
+ * The journal keeps one per instance, a container one of its published events and one of its processes.
  * Applying an event twice changes nothing.
  */
 export class InstanceState {
@@ -68,7 +68,7 @@ export class InstanceState {
     return state;
   }
 
-  /** What the journal keeps of it. */
+  /** Returns the part that the journal keeps. */
   store(): StoredInstance {
     const { shimSeq, startedAt, oomKills, initExited, deleted, renamedTo } = this;
     return {

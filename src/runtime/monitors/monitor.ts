@@ -2,7 +2,7 @@
 import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import type { EventDraft } from "../events/publisher.ts";
 
-/** What a monitor is given of a container. */
+/** A container, as a monitor sees it. */
 export interface Monitored {
   readonly id: string;
   readonly instance: string;

@@ -130,7 +130,7 @@ function runtimeConfigOf(
   };
 }
 
-/** What cannot be left out if no plugin does it, with the param that asks for it. */
+/** The capabilities that a plugin must have where the params ask for them, with the name of the param. */
 const REQUIRED = { portMappings: "ports", ips: "ips", mac: "mac" } as const;
 
 function hasCapability({ plugins }: Conflist, capability: string): boolean {
@@ -157,7 +157,7 @@ export function preferAddresses(
     return { ...attachment, runtimeConfig: { ...runtimeConfig, ips } };
   };
   const attachments = plan.attachments.map(preferred);
-  // What is not another plan need not be tried a second time.
+  // The same plan need not be tried a second time.
   const isSame = attachments.every((attachment, index) => attachment === plan.attachments[index]);
   return isSame ? plan : { ...plan, attachments, otherwise: plan };
 }

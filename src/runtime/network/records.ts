@@ -20,7 +20,7 @@ export interface NetworkOwner {
   readonly id?: string | undefined;
   /** The params of its network, for when the record cannot be read. */
   readonly network?: unknown;
-  /** Whether it may be run again, and then gets the addresses that it has. */
+  /** Whether the container may be run again, and then gets the addresses that it has. */
   readonly again?: boolean;
 }
 
@@ -62,7 +62,7 @@ export class NetworkRecords {
    * that are there, and in the network that berth brings those of any.
    */
   findLost(owners: Iterable<NetworkOwner>): void {
-    // What cannot be read keeps no daemon from starting.
+    // An unreadable file keeps no daemon from starting.
     const find = (instance: string, hasLease: () => boolean) => {
       try {
         const isLost = !exists(this.paths(instance).record) && hasLease();
@@ -147,7 +147,7 @@ export class NetworkRecords {
     }
   }
 
-  /** Reads a record; of one that cannot be read, what is known without it. */
+  /** Reads a record. Of one that cannot be read, returns what else is known of the network. */
   read(owner: NetworkOwner): NetworkRecord | undefined {
     const { instance, id = instance } = owner;
     const paths = this.paths(instance);

@@ -110,7 +110,7 @@ function belongs(name: string, { name: family, type }: Family): boolean {
     : name === family;
 }
 
-/** What the naming conventions ask for, and what a histogram has to add up to. */
+/** Checks the naming conventions, and that a histogram adds up. */
 function lint({ name, type, help, samples }: Family): void {
   assert.notEqual(help, "", name);
   assert.equal(name.endsWith("_total"), type === "counter", `${name} is a ${type}`);

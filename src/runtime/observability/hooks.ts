@@ -8,7 +8,7 @@ export interface DaemonHooks {
   event(event: Event): void;
   /** A container was found again after a restart or a broken connection. */
   reconnect(): void;
-  /** What a dead shim left was removed. */
+  /** The container of a dead shim was removed. */
   cleanup(): void;
   /** One call of the OCI runtime has ended. */
   runtimeCall(call: CallReport): void;

@@ -20,10 +20,7 @@ export interface TextResponse {
 /** How long a client may take to send its head, and to read its answer, in milliseconds. */
 const HEAD_TIMEOUT = 5_000, ANSWER_TIMEOUT = 30_000;
 
-/**
- * How long what a client sends besides is waited for before the connection is closed, in
- * milliseconds.
- */
+/** How long a connection is read to its end before it is closed, in milliseconds. */
 const LINGER = 1_000;
 
 /** The longest head, in bytes. */
@@ -39,7 +36,7 @@ const REASONS: Readonly<Record<number, string>> = {
   500: "Internal Server Error",
 };
 
-/** What is read from and written to; a `Deno.Conn` is one. */
+/** A connection of a client; a `Deno.Conn` is one. */
 export interface HttpConnection {
   read(buffer: Uint8Array): Promise<number | null>;
   write(data: Uint8Array): Promise<number>;
@@ -88,7 +85,7 @@ export async function serveHttpConnection(
   }
 }
 
-/** Reads the head; the status of an error where it is none, undefined where the client has gone. */
+/** Reads the head. Returns the status of an error where it is none, undefined where the client has gone. */
 async function readHead(connection: HttpConnection): Promise<RequestHead | number | undefined> {
   const buffer = new Uint8Array(MAX_HEAD);
   let length = 0;

@@ -18,18 +18,18 @@ interface Listening {
   readonly listener: Deno.Listener;
   /** For a person to see: `unix:/path` or a URL. */
   readonly where: string;
-  /** Whether requests may name this host: not a name that a browser was made to resolve to it. */
+  /** Returns whether requests may name this host: not a name that a browser was made to resolve to it. */
   readonly isHost: (host: string) => boolean;
   /** Removes the socket file. */
   readonly unlink?: () => void;
 }
 
-/** What the answer to a scrape is made of. */
+/** The text that answers a scrape. */
 export interface MetricsText {
   readonly contentType: string;
   /** Makes the text. */
   render(): Promise<string>;
-  /** Whether another connection may be accepted; always where it is left out. */
+  /** Returns whether another connection may be accepted; always where it is left out. */
   hasRoom?(): boolean;
 }
 

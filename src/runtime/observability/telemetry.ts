@@ -14,9 +14,9 @@ export function telemetryEnabled(): boolean {
 }
 
 /** How lines of the log reach the exporter: printed by it too, or only exported. */
-export type ExportedConsole = "capture" | "replace";
+type ExportedConsole = "capture" | "replace";
 
-/** What Deno does with the console; undefined where it exports nothing of it. */
+/** Returns how Deno exports the console; undefined where it does not. */
 export function exportedConsole(): ExportedConsole | undefined {
   if (!telemetryEnabled()) return undefined;
   const mode = Deno.env.get("OTEL_DENO_CONSOLE") ?? "capture";

@@ -128,9 +128,9 @@ berth containerd-shim "$@"
 /** Where processes wait to be shims. */
 const WAITING_DIR = "/run/berth-shim";
 
-/** What the script of {@linkcode containerdLauncher} may rely on. */
+/** How the script of {@linkcode containerdLauncher} starts shims. */
 export interface LauncherOptions {
-  /** Whether a process waits to be the next shim. */
+  /** Whether a process is kept waiting to be the next shim. */
   readonly waiting: boolean;
 }
 

@@ -84,7 +84,7 @@ export class Renamer {
     });
   }
 
-  /** The records of these name the container by its id. */
+  /** Refuses a container whose id stands in the record of another, which shares its namespaces. */
   #checkSharers(id: string): void {
     for (const { id: other, bundle: { record } } of this.#options.containers) {
       const shares = record.sharedNamespaces?.some((one) =>
@@ -98,12 +98,12 @@ export class Renamer {
     }
   }
 
-  /** Without a pause: nothing else sees the container between its two ids. */
+  /** Renames without a pause: nothing else sees the container between its two ids. */
   #rename(container: Container, to: string): void {
     const { bundles, containers, definitions, records, resting, root } = this.#options;
     const { id, bundle: { record }, processes } = container;
     failpoint("rename.rested");
-    // What a full disk has not taken so far.
+    // A full disk may not have taken it so far.
     definitions.setRecord(record);
     const plan = planRename(definitions.read(id), {
       root,
@@ -126,8 +126,8 @@ export class Renamer {
   }
 
   /**
-   * Does what is left when the files are where they belong: tells the event, once. The plan stays for the
-   * next daemon until the journal has taken the event.
+   * Finishes a rename whose files are where they belong: publishes the event, once. The plan stays for
+   * the next daemon until the journal has taken the event.
    */
   finish(plan: RenamePlan): void {
     const { events, networks, records } = this.#options;

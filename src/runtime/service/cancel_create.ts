@@ -6,7 +6,7 @@ import type { ServiceContext } from "./context.ts";
 /** How long a start may go on once its container is to be stopped or removed, in milliseconds. */
 const PATIENCE = 3_000;
 
-/** What becomes of a container whose create or start is canceled. */
+/** The fate of a container whose create or start is canceled. */
 export type CancelReason = "stopped" | "removed";
 
 /** Returns the error of a create that is canceled, since its container is to be stopped or removed. */

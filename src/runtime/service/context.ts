@@ -3,7 +3,7 @@ import type { ContainerRegistry } from "../container_registry.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { KeyedMutex } from "../util/locks.ts";
 
-/** What each part of the service of containers works with. */
+/** The parts of the daemon that each part of the service of containers works with. */
 export interface ServiceContext {
   readonly containers: Pick<
     ContainerRegistry,

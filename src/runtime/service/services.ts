@@ -28,9 +28,9 @@ export interface ServicesOptions
 }
 
 /**
- * What is done with a container as a service, one that is stopped, started again and kept running: what
- * changes whether it is to run has the lock of its id, so that a stop, a delete and a restart never
- * cross.
+ * Serves containers as services, which are stopped, started again and kept running. Each call that
+ * changes whether a container is to run has the lock of its id, so that a stop, a delete and a restart
+ * never cross.
  */
 export class Services implements Disposable {
   readonly #context: RestartContext;

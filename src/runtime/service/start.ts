@@ -82,7 +82,7 @@ async function runStopped(
   }
 }
 
-/** What a start by hand changes. */
+/** The changes of a start by hand. */
 const STARTED: Partial<ServiceRecord> = {
   started: true,
   stopper: undefined,

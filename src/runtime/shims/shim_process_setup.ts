@@ -13,8 +13,8 @@ import { logFailure } from "../util/log_failure.ts";
 import { ShimScope } from "./shim_scope.ts";
 
 /**
- * What shims get of the daemon's environment: what a runtime may get, which they start; where Deno and
- * berth find their own files; and what tests arm.
+ * The variables that shims get of the daemon's environment: those for the runtime, which they start;
+ * those by which Deno and berth find their own files; and that of the failpoints of tests.
  */
 const PASSED = [
   ...RUNTIME_VARIABLES,

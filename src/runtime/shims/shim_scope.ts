@@ -141,7 +141,7 @@ export class ShimScope {
       const said = new TextDecoder().decode(preadAll(stderr.fd)).trim();
       throw new Error(`busctl ended with ${status}: ${said}`);
     }
-    // What is answered is that there is a job; the next shim looks for the cgroup.
+    // The answer is only that there is a job; the next shim looks for the cgroup.
     const end = performance.now() + MOST_MAKING;
     for (const delay of backoff({ first: 5, most: 100 })) {
       if (exists(this.#procs) || performance.now() > end) return;

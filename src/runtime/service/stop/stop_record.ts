@@ -3,7 +3,7 @@ import { removeFile } from "../../../linux/fs/remove_file.ts";
 import { tryReadJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
 import { logFailure } from "../../util/log_failure.ts";
 
-/** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
+/** The content of `stop.json` in the bundle, by which the next daemon finishes the stop. */
 export interface StopRecord {
   /** When SIGKILL is due, RFC 3339. */
   readonly killAt: string;
@@ -18,8 +18,8 @@ export function readStop(dir: string): StopRecord | undefined {
 
 /**
  * Records a stop in the bundle in `dir`; the earliest SIGKILL wins where several stop the container.
- * Returns what takes it back, for a stop that has failed: its container lives on, also under the next
- * daemon.
+ * Returns a function that takes the record back, for a stop that has failed: its container lives on,
+ * also under the next daemon.
  */
 export function recordStop(dir: string, timeout: number): () => void {
   const due = new Date(Date.now() + timeout * 1000);
@@ -35,7 +35,7 @@ function withdraw(dir: string, killAt: string): void {
   try {
     if (readStop(dir)?.killAt === killAt) removeFile(pathIn(dir));
   } catch (error) {
-    // What the stop has failed with is what its caller has to know.
+    // The caller has to know the error of the stop.
     logFailure("error", "container", "{path}: cannot take the stop back: {reason}", error, {
       path: pathIn(dir),
     });
