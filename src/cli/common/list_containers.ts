@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
-import type { DaemonContract } from "../../rpc/contract/daemon.ts";
-import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import type { DaemonConnection } from "./daemon.ts";
 
-/** Returns every container. `call` calls `container.list` once for each page. */
+/** Returns every container. `how` is the method of the connection that calls for each page. */
 export async function listAllContainers(
-  call: (
-    params: ParamsOf<DaemonContract, "container.list">,
-  ) => Promise<ResultOf<DaemonContract, "container.list">>,
+  daemon: DaemonConnection,
+  how: "call" | "callAcrossRestarts" = "call",
 ): Promise<ContainerState[]> {
   const all: ContainerState[] = [];
   let after: string | undefined;
   do {
-    const { containers, next } = await call(after === undefined ? {} : { after });
+    const { containers, next } = await daemon[how]("container.list", { after });
     all.push(...containers);
     after = next;
   } while (after !== undefined);

@@ -52,9 +52,7 @@ export class Sampler {
 
   /** Returns the ids of all that have not stopped. */
   async #list(): Promise<string[]> {
-    const containers = await listAllContainers((params) =>
-      this.#daemon.callAcrossRestarts("container.list", params)
-    );
+    const containers = await listAllContainers(this.#daemon, "callAcrossRestarts");
     this.#states = new Map(containers.map(({ id, status }) => [id, status]));
     return containers.filter(({ status }) => status !== "stopped").map(({ id }) => id).sort();
   }

@@ -68,7 +68,7 @@ export class Creation implements AsyncDisposable {
     const files = await readOptionFiles(options, signal);
     const { root, defaults } = await daemon.call("daemon.info", {});
     const namespaces = await findNamespaces(daemon, options);
-    const list = () => listAllContainers((params) => daemon.call("container.list", params));
+    const list = () => listAllContainers(daemon);
     using held = new DisposableStack();
     const userNamespaces = held.use(
       UserNamespaces.find(list, options, { root, remap: defaults.usernsRemap }),

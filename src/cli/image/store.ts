@@ -63,7 +63,7 @@ export function sayLayers(count: number): void {
 /** Returns the containers of each image, by the image's id. */
 export async function usedImages(daemon: DaemonConnection): Promise<UsedImages> {
   const used = new Map<string, string[]>();
-  const containers = await listAllContainers((params) => daemon.call("container.list", params));
+  const containers = await listAllContainers(daemon);
   for (const { id, labels } of containers) {
     const image = labels[IMAGE_ID_LABEL];
     if (image !== undefined) used.set(image, [...used.get(image) ?? [], id]);

@@ -55,7 +55,7 @@ export function psCommand(): Command {
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         if (id !== undefined) return await printProcesses(daemon, id, options);
-        const list = () => listAllContainers((params) => daemon.call("container.list", params));
+        const list = () => listAllContainers(daemon);
         printContainers(chosen(await list(), options), options);
         if (isForPrograms(options)) return;
         const { root } = await daemon.call("daemon.info", {});

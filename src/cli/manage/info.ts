@@ -48,7 +48,7 @@ export function infoCommand(): Command {
   ).action(async (options: InfoOptions, command: Command) => {
     await withDaemon(command, async (daemon) => {
       const info = await daemon.call("daemon.info", {});
-      const all = await listAllContainers((params) => daemon.call("container.list", params));
+      const all = await listAllContainers(daemon);
       const count = (wanted: string) => all.filter(({ status }) => status === wanted).length;
       const containers = {
         total: all.length,

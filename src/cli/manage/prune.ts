@@ -20,11 +20,7 @@ export function pruneCommand(): Command {
     .action(async (options: { force?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const find = () =>
-          findOrphans(
-            root,
-            () => listAllContainers((params) => daemon.call("container.list", params)),
-          );
+        const find = () => findOrphans(root, () => listAllContainers(daemon));
         const { old: orphans, young } = await find();
         for (const path of young) {
           printStderr(`berth: left alone, since it was changed in the last 10 minutes: ${path}`);

@@ -18,7 +18,7 @@ export function shutdownCommand(): Command {
     .action(async (options: { ifSystemStopping?: true }, command: Command) => {
       if (options.ifSystemStopping && !await isSystemStopping()) return;
       await withDaemon(command, async (daemon) => {
-        const all = await listAllContainers((params) => daemon.call("container.list", params));
+        const all = await listAllContainers(daemon);
         // All at once: each has its own time to end, and the machine waits for the longest only.
         await Promise.all(all.map(({ id }) => shutDown(daemon, id)));
       });
