@@ -62,7 +62,7 @@ export class OciLayout {
   async finish(layers: readonly Descriptor[], { created, config = {} }: LayoutConfig = {}) {
     const type = "application/vnd.oci.image";
     const image = await this.#addJson({
-      ...(created !== undefined && { created }),
+      created,
       architecture: ARCHITECTURE,
       os: "linux",
       config,

@@ -14,23 +14,23 @@ import type { ImageStore } from "./store/image_store.ts";
 /** How {@linkcode pull} reaches the registry, and which image of a list it takes. */
 export interface PullOptions {
   /** `user:password` for the registry. */
-  readonly creds?: string;
+  readonly creds?: string | undefined;
   /** A file with credentials, as `skopeo login` and docker write it. */
-  readonly authfile?: string;
+  readonly authfile?: string | undefined;
   /** `false` accepts http and certificates that cannot be verified. */
-  readonly tlsVerify?: boolean;
+  readonly tlsVerify?: boolean | undefined;
   /** The kind of machine whose image is taken of a list; default: this one's. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
   /**
    * What tells the image from others where it gets no name: then that of the reference is for errors
    * alone.
    */
-  readonly nameless?: string;
+  readonly nameless?: string | undefined;
   /** What the person asked for, for errors. Default: pull. */
   readonly verb?: "pull" | "load" | "import";
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with each line of skopeo's progress. */
   readonly onProgress?: (line: string) => void;
 }

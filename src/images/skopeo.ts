@@ -11,7 +11,7 @@ import {
 /** Environment of a call of skopeo, its end, and a listener for its progress. */
 export interface SkopeoOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with each line of progress as skopeo writes it. */
   readonly onProgress?: (line: string) => void;
 }

@@ -104,8 +104,7 @@ export function importCommand(): Command {
               ? { name: STDIN_NAME, content: stdinOf("FILE in place of -") }
               : { name: file, content: await openFile(file, signal) };
             const reference = image === undefined ? undefined : parseReference(image);
-            const how = { signal, ...(cmd !== undefined && { cmd }) };
-            const make = () => importTar(store, tar, reference, how);
+            const make = () => importTar(store, tar, reference, { signal, cmd });
             return await whileUsing({ store, daemon }, make, signal);
           });
           print(made.id);

@@ -8,15 +8,10 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { somePath } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
-/** The options that say how to speak with a registry, and what to take. */
-export interface RegistryOptions {
-  readonly creds?: string;
-  readonly authfile?: string;
-  readonly tlsVerify?: boolean;
-  readonly platform?: Platform;
-}
+/** The options that say how to speak with a registry, and which image of a list to take. */
+export type RegistryOptions = Pick<PullOptions, "creds" | "authfile" | "tlsVerify" | "platform">;
 
-/** Adds them. */
+/** Adds {@linkcode RegistryOptions}. */
 export function withRegistry(command: Command): Command {
   return command
     .option("--creds <user:password>", "credentials for the registry")
@@ -46,23 +41,19 @@ function parseBoolean(text: string): boolean {
 }
 
 /**
- * Returns what a pull takes of them.
+ * Returns the options that a pull takes, without any others of the command.
  *
  * @throws {CliError} for a file that cannot be read, which skopeo would leave out without a word, and
  *   for credentials without a user.
  */
-export function registryAccess(options: RegistryOptions): PullOptions {
-  const { creds, authfile, tlsVerify, platform } = options;
+export function registryAccess(
+  { creds, authfile, tlsVerify, platform }: RegistryOptions,
+): RegistryOptions {
   if (authfile !== undefined) checkAuthfile(authfile);
   if (creds !== undefined && /^(?::|$)/.test(creds)) {
     throw new CliError("--creds: expected user:password");
   }
-  return {
-    ...(creds !== undefined && { creds }),
-    ...(authfile !== undefined && { authfile }),
-    ...(tlsVerify !== undefined && { tlsVerify }),
-    ...(platform !== undefined && { platform }),
-  };
+  return { creds, authfile, tlsVerify, platform };
 }
 
 function checkAuthfile(path: string): void {

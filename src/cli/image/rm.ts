@@ -42,8 +42,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
             for (const image of images) {
               signal.throwIfAborted();
               try {
-                const how = { ...force && { force }, signal };
-                const removed = await removeImage(store, lock, image, used, how);
+                const removed = await removeImage(store, lock, image, used, { force, signal });
                 show(removed);
                 later.push(...removed.later);
               } catch (error) {
@@ -58,8 +57,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
             return later;
           });
           // Those who used the store may have let go of it. What others have left is no failure of this.
-          const used = () => usedImages(daemon);
-          await removeMarked(store, used, showDeleted).catch(printError);
+          await removeMarked(store, () => usedImages(daemon), showDeleted).catch(printError);
           sayLater(store, later);
         }));
     });
@@ -89,14 +87,13 @@ export function pruneImagesCommand(): Command {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           const wanted = (image: StoredImage) => filter.every((passes) => passes(store, image));
-          const how = { ...all && { all }, wanted, signal, onLayers: sayLayers };
+          const how = { all, wanted, signal, onLayers: sayLayers };
           const removed = await lockedBy(store, daemon, signal, (lock, used) =>
             pruneImages(store, lock, used, how));
           show(removed);
-          const used = () =>
-            usedImages(daemon);
           const rest = { onLayers: sayLayers, onRemoved: showDeleted };
-          const free = await removeUnusable(store, used, rest);
+          const free = await removeUnusable(store, () =>
+            usedImages(daemon), rest);
           sayLater(store, removed.later);
           if (!free && store.graph.orphanLayers().length > 0) {
             printStderr(LAYERS_STAY);
@@ -116,6 +113,7 @@ async function lockedBy<T>(
   signal: AbortSignal,
   remove: (lock: StoreLock, used: UsedImages) => Promise<T>,
 ): Promise<T> {
+  const sayWait = () => printStderr("Waiting for another command that removes images.");
   using lock = await store.lock.aloneIfFree(sayWait, signal);
   return await remove(lock, await usedImages(daemon));
 }
@@ -129,18 +127,11 @@ function showDeleted(id: string): void {
   print(`Deleted: ${id}`);
 }
 
-/** Prints which of the marked images still wait for their removal. */
+/** Prints which of the marked images still wait for their removal, because others might use them. */
 function sayLater(store: ImageStore, later: readonly string[]): void {
-  const waiting = later.filter((id) => store.marks.list().includes(id));
-  if (waiting.length > 0) printStderr(waitsFor(waiting));
-}
-
-/** Returns a message that tells when layers are removed that others might use. */
-function waitsFor(ids: readonly string[]): string {
-  const images = ids.map(shortId).join(", ");
-  return `The layers of ${images} are removed when the pull or the run that is under way has ended.`;
-}
-
-function sayWait(): void {
-  printStderr("Waiting for another command that removes images.");
+  const waiting = later.filter((id) => store.marks.list().includes(id)).map(shortId).join(", ");
+  if (waiting === "") return;
+  printStderr(
+    `The layers of ${waiting} are removed when the pull or the run that is under way has ended.`,
+  );
 }

@@ -136,7 +136,10 @@ async function holdImage(
   signal.throwIfAborted();
   // One that a pull has refused may still be there.
   const config = asImage(name, () => checkImage(store, image));
-  if (here !== undefined && options.platform === undefined) warnOfMachine(here, config);
+  // As docker does, each time: nobody asked for the image of another machine.
+  if (here !== undefined && options.platform === undefined) {
+    for (const note of machineNotes(config)) printStderr(`${shortName(here)} ${note}`);
+  }
   const lowers = store.graph.layerDirs(image);
   if (lowers.length === 0) {
     throw new ImageError(`image ${name} has no layers: nothing can run in it`);
@@ -144,7 +147,9 @@ async function holdImage(
   const place = Deno.makeTempDirSync({ dir: store.temporary });
   stack.defer(() => Deno.removeSync(place));
   // An overlay needs two directories, or an upper one.
-  const view = lowers.length > 1 ? overlayMount(lowers) : bindOf(lowers.join());
+  const view = lowers.length > 1
+    ? overlayMount(lowers)
+    : { type: "bind", source: lowers.join(), options: ["ro"] };
   const path = fdPath(stack.use(asImage(name, () => openView(view, place))).fd);
   asImage(name, () => checkUserFiles(path));
   const run = commandOf(config, command, options.entrypoint);
@@ -177,10 +182,6 @@ function asImage<T>(name: string, check: () => T): T {
     if (!isUnfit) throw error;
     throw new ImageError(`cannot run image ${name}: ${error.message}`, { cause: error });
   }
-}
-
-function bindOf(source: string) {
-  return { type: "bind", source, options: ["ro"] };
 }
 
 /** Returns an image; `here` is the name of one that was not pulled for this. */
@@ -224,11 +225,6 @@ async function obtain(
       cause: error,
     });
   }
-}
-
-/** As docker does, says each time that an image is for another machine which nobody asked for. */
-function warnOfMachine(name: string, config: ImageConfig): void {
-  for (const note of machineNotes(config)) printStderr(`${shortName(name)} ${note}`);
 }
 
 /** Returns what to say of an image for another machine than was asked for; empty for none such. */

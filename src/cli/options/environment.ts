@@ -60,7 +60,7 @@ export async function readLinesFile(path: string, signal?: AbortSignal): Promise
 
 async function readText(path: string, signal?: AbortSignal): Promise<string> {
   try {
-    return await readNamedFile(path, { ...signal && { signal } });
+    return await readNamedFile(path, { signal });
   } catch (error) {
     signal?.throwIfAborted();
     throw new CliError(`cannot read ${path}: ${messageOf(error)}`, { cause: error });

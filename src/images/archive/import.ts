@@ -18,7 +18,7 @@ export interface TarSource {
 /** How the archive is pulled, and what the image says beside its files. */
 export interface ImportOptions extends PullOptions {
   /** The command of containers that are given none. */
-  readonly cmd?: readonly string[];
+  readonly cmd?: readonly string[] | undefined;
 }
 
 /**
@@ -52,17 +52,15 @@ async function makeImage(
     const layer = await layout.add(tar, options.signal);
     // As from a pipe whose writer failed.
     if (layer.size === 0) throw new ImageError("the archive is empty");
-    await layout.finish([layer], {
-      created: new Date().toISOString(),
-      ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),
-    });
+    const config = { Cmd: options.cmd };
+    await layout.finish([layer], { created: new Date().toISOString(), config });
     const source = { name: reference?.name ?? name, source: layout.source, local: true };
     return await pull(store, source, {
       ...options,
       // What root makes of a file of this machine is no business of the policy for signatures.
       acceptAnything: true,
       verb: "import",
-      ...reference === undefined && { nameless: crypto.randomUUID() },
+      nameless: reference === undefined ? crypto.randomUUID() : undefined,
     });
   } finally {
     Deno.removeSync(dir, { recursive: true });

@@ -54,8 +54,8 @@ async function loadImages(
     for (const { names, key, source: place } of images) {
       const [name, ...others] = names;
       const reference = { name: name ?? source.name, source: place, local: true };
-      const how = { ...options, verb: "load", ...name === undefined && { nameless: key } } as const;
-      const image = await pull(store, reference, how);
+      const nameless = name === undefined ? key : undefined;
+      const image = await pull(store, reference, { ...options, verb: "load", nameless });
       if (others.length > 0) await store.names.set(others, image.id);
       loaded.push({ names, image });
     }

@@ -44,9 +44,9 @@ async function removeLayers(
     const name = store.graph.location("localhost/berth/leftover:latest");
     await runSkopeo(
       ["--policy", ownPolicy(store), "--tmpdir", dir, "copy", layout.source, name],
-      { env: { TMPDIR: dir }, ...(signal && { signal }) },
+      { env: { TMPDIR: dir }, signal },
     );
-    await runSkopeo(["delete", name], { ...(signal && { signal }) });
+    await runSkopeo(["delete", name], { signal });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -25,7 +25,7 @@ export interface Removed {
 /** Whether {@linkcode removeImage} spares an image in use, and what cancels it. */
 export interface RemoveImageOptions {
   /** Whether an image that a container uses loses its names, too; its layers stay in any case. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -60,7 +60,7 @@ export async function removeImage(
     await removeNames(store, names);
     return { names, ids: [], later: [] };
   }
-  return await removeNamed(store, { alone, ...signal && { signal } }, names, [image]);
+  return await removeNamed(store, { alone, signal }, names, [image]);
 }
 
 function inUse(
@@ -80,7 +80,7 @@ function inUse(
 /** Which images {@linkcode pruneImages} removes, and what cancels it. */
 export interface PruneOptions {
   /** Whether images with a name are removed, too. */
-  readonly all?: boolean;
+  readonly all?: boolean | undefined;
   /** Which of these images are removed. Default: each. */
   readonly wanted?: (image: StoredImage) => boolean;
   readonly signal?: AbortSignal;
@@ -106,8 +106,7 @@ export async function pruneImages(
     !used.has(image.id) && (all || !names.some(({ id }) => id === image.id)) && wanted(image)
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
-  const how = { alone, ...signal && { signal } };
-  const removed = await removeNamed(store, how, lost.map(({ name }) => name), gone);
+  const removed = await removeNamed(store, { alone, signal }, lost.map(({ name }) => name), gone);
   if (alone) await removeOrphanLayers(store, { signal, onLayers });
   return removed;
 }
@@ -115,7 +114,7 @@ export async function pruneImages(
 /** Removes images and all their names, or marks them where others use the store. */
 async function removeNamed(
   store: ImageStore,
-  { alone, signal }: { readonly alone: boolean; readonly signal?: AbortSignal },
+  { alone, signal }: { readonly alone: boolean; readonly signal: AbortSignal | undefined },
   names: readonly string[],
   images: readonly StoredImage[],
 ): Promise<Removed> {

@@ -12,7 +12,7 @@ export async function removeFromStore(
   signal?: AbortSignal,
 ): Promise<void> {
   const args = ["delete", store.graph.location(`@${id}`)];
-  await withRoom(store, () => runSkopeo(args, { ...(signal && { signal }) }));
+  await withRoom(store, () => runSkopeo(args, { signal }));
 }
 
 /** Takes names away. */

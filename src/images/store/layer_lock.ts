@@ -31,7 +31,7 @@ export class LayerLock {
 
   /** Shares the lock: no layer is removed until the returned hold is disposed of. */
   use(signal?: AbortSignal): Promise<Disposable> {
-    return FileLock.lock(this.#path, { shared: true, ...(signal && { signal }) });
+    return FileLock.lock(this.#path, { shared: true, signal });
   }
 
   /** Takes the lock alone; returns undefined where the store is in use. */

@@ -21,7 +21,7 @@ export interface FileLockOptions {
   /** Whether the path is that of a directory, which is not made, so that no file is left. */
   readonly directory?: boolean;
   /** Ends the wait. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 /** The largest file that {@linkcode readNamedFile} reads, and what ends its wait. */
 export interface ReadNamedOptions {
   /** Ends the wait for a writer and for what it writes. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The MiB that the file may have; as many as {@linkcode MOST_NAMED} has by default. */
   readonly mostMib?: number;
 }
