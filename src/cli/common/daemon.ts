@@ -179,7 +179,7 @@ export class DaemonConnection implements Disposable {
       early = [];
       const { latest, gap } = await this.callAcrossRestarts("events.subscribe", {
         ...params,
-        ...(after !== undefined && { after }),
+        after,
       });
       after ??= latest;
       if (gap) onGap({ after, latest });

@@ -17,7 +17,8 @@ const POLL_MS = [50, 1000] as const;
 /** A process to wait for. */
 export interface WaitTarget {
   readonly id: string;
-  readonly execId?: string;
+  /** Undefined for the container's own. */
+  readonly execId?: string | undefined;
 }
 
 /**

@@ -57,16 +57,12 @@ export function eventsCommand(): Command {
     )
     .action(async (options: EventsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
-        const params = {
-          ...(options.after !== undefined && { after: options.after }),
-          ...(options.id && { ids: options.id }),
-          ...(options.type && { types: options.type }),
-        };
+        const { after, id: ids, type: types, format, json } = options;
         await daemon.follow(
-          params,
+          { after, ids, types },
           (event) => {
-            if (options.format) printFormatted(options.format, event);
-            else if (options.json) printJson(event);
+            if (format) printFormatted(format, event);
+            else if (json) printJson(event);
             else print(eventLine(event));
           },
           ({ after, latest }) =>

@@ -4,19 +4,17 @@ import { type Command, Option } from "commander";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { DaemonConnection } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { waitForGood } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { tailOffset } from "../common/tail.ts";
 import { parseWhole } from "../options/resources.ts";
-import type { PrintOptions } from "../logs/cri_printer.ts";
 import { LogOutput } from "../logs/log_output.ts";
 import { parseTime } from "../logs/time_option.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 
 interface LogsOptions {
-  readonly socket: string;
   readonly follow?: true;
   readonly tail?: number | "all";
   readonly timestamps?: true;
@@ -43,18 +41,18 @@ export function logsCommand(): Command {
       new Option("--stream <name>", "only this stream").choices(["stdout", "stderr"]),
     )
     .argument("<id...>", "containers")
-    .action(async (ids: string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<LogsOptions>();
-      using daemon = await DaemonConnection.connect(options.socket);
-      const states: ContainerState[] = [];
-      for (const id of ids) states.push(await daemon.call("container.state", { id }));
-      const width = Math.max(...ids.map((id) => id.length));
-      const show = async (state: ContainerState) => {
-        const prefix = ids.length > 1 ? `${state.id.padEnd(width)} | ` : undefined;
-        await showLog(daemon, state, options, prefix);
-      };
-      if (options.follow) await Promise.all(states.map(show));
-      else for (const state of states) await show(state);
+    .action(async (ids: string[], options: LogsOptions, command: Command) => {
+      await withDaemon(command, async (daemon) => {
+        const states: ContainerState[] = [];
+        for (const id of ids) states.push(await daemon.call("container.state", { id }));
+        const width = Math.max(...ids.map((id) => id.length));
+        const show = async (state: ContainerState) => {
+          const prefix = ids.length > 1 ? `${state.id.padEnd(width)} | ` : undefined;
+          await showLog(daemon, state, options, prefix);
+        };
+        if (options.follow) await Promise.all(states.map(show));
+        else for (const state of states) await show(state);
+      });
     });
 }
 
@@ -113,16 +111,10 @@ function openCriLog(
   { tail, since, until, stream, timestamps }: LogsOptions,
   prefix: string | undefined,
 ): Output {
-  const what: PrintOptions = {
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-    ...(stream !== undefined && { stream }),
-    ...(timestamps && { timestamps }),
-    ...(prefix !== undefined && { prefix }),
-  };
   const onGap = () =>
     printStderr(`berth: ${id}: some output was rotated away before it could be read`);
-  return new LogOutput(path, { ...what, ...(typeof tail === "number" && { tail }), onGap });
+  const lines = tail === "all" ? undefined : tail;
+  return new LogOutput(path, { since, until, stream, timestamps, prefix, tail: lines, onGap });
 }
 
 /** Returns the bytes as the container has written them, which have neither times nor streams. */

@@ -39,11 +39,7 @@ export function checkpointCommand(): Command {
         await makeDirectory(id, path);
         try {
           saveForRestore(path, state);
-          await daemon.call("container.checkpoint", {
-            id,
-            path,
-            ...(options.exit && { exit: true }),
-          });
+          await daemon.call("container.checkpoint", { id, path, exit: options.exit });
         } catch (error) {
           // It is not known to have failed: the runtime may still write, and succeed.
           if (error instanceof UnavailableError && !isConnecting(error)) {

@@ -28,13 +28,12 @@ export function killCommand(): Command {
     .argument("<id...>", "containers")
     .action(async (args: string[], options: KillOptions, command: Command) => {
       const { ids, signal } = targetsOf(args, options.signal);
-      await actOnEach(command, ids, (daemon, id) =>
-        daemon.call("container.kill", {
-          id,
-          signal,
-          ...(options.all && { all: true }),
-          ...(options.exec !== undefined && { execId: options.exec }),
-        }));
+      const { all, exec: execId } = options;
+      await actOnEach(
+        command,
+        ids,
+        (daemon, id) => daemon.call("container.kill", { id, signal, all, execId }),
+      );
     });
 }
 

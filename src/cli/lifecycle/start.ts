@@ -10,7 +10,6 @@ import { exitAfter } from "../process_io/session.ts";
 import { print } from "../text/print.ts";
 
 interface StartOptions {
-  readonly socket: string;
   readonly attach?: true;
   readonly interactive?: true;
   readonly detachKeys?: string;
@@ -27,8 +26,7 @@ export function startCommand(): Command {
     .option("-a, --attach", "attach to the container and wait for its exit")
     .option("-i, --interactive", "pass standard input on; with --attach")
     .argument("<id...>", "containers")
-    .action(async (ids: string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<StartOptions>();
+    .action(async (ids: string[], options: StartOptions, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         const start = async (id: string) => {

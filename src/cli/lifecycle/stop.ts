@@ -13,10 +13,7 @@ export interface StopFlags {
 
 /** Returns the params of `container.stop` that the options ask for. */
 export function stopParams({ time, timeout = time, signal }: StopFlags) {
-  return {
-    ...(timeout !== undefined && { timeout }),
-    ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
-  };
+  return { timeout, signal: signal && /^\d+$/.test(signal) ? Number(signal) : signal };
 }
 
 /** Adds the containers that a command stops, and {@linkcode StopFlags}. */

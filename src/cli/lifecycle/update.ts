@@ -22,17 +22,16 @@ export function updateCommand(): Command {
     .option(RESTART_FLAG, "when to restart the container", parseRestart)
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: UpdateOptions, command: Command) => {
-      const resources = resourcesFrom(options);
       const { restart } = options;
-      const hasLimits = Object.keys(resources).length > 0;
-      if (!hasLimits && restart === undefined) {
+      const limits = resourcesFrom(options);
+      const resources = Object.keys(limits).length > 0 ? { ...limits } : undefined;
+      if (resources === undefined && restart === undefined) {
         throw new CliError("nothing to update: give at least one limit, such as --memory 128m");
       }
-      await actOnEach(command, ids, (daemon, id) =>
-        daemon.call("container.update", {
-          id,
-          ...(hasLimits && { resources: { ...resources } }),
-          ...(restart !== undefined && { restart }),
-        }));
+      await actOnEach(
+        command,
+        ids,
+        (daemon, id) => daemon.call("container.update", { id, resources, restart }),
+      );
     });
 }

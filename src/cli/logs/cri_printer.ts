@@ -4,15 +4,15 @@ import { concat } from "../../concat.ts";
 /** Which records are printed, and how. */
 export interface PrintOptions {
   /** Only records of this stream. */
-  readonly stream?: "stdout" | "stderr";
+  readonly stream?: "stdout" | "stderr" | undefined;
   /** Only records from this time on, milliseconds since 1970. */
-  readonly since?: number;
+  readonly since?: number | undefined;
   /** Only records up to this time, milliseconds since 1970. */
-  readonly until?: number;
+  readonly until?: number | undefined;
   /** Puts the time before each line. */
-  readonly timestamps?: boolean;
+  readonly timestamps?: boolean | undefined;
   /** Put before each line. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /** Takes what is to be printed on a stream. */

@@ -11,7 +11,7 @@ const CHUNK = 256 * 1024;
 /** Where the printing of a log begins. */
 export interface LogOutputOptions extends PrintOptions {
   /** With the last lines, so many; all of it if omitted. */
-  readonly tail?: number;
+  readonly tail?: number | undefined;
   /** With what is written from now on, even in the middle of a line. */
   readonly fromNow?: boolean;
   /** Called where files were removed before they could be read. */

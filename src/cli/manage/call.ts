@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { DaemonConnection } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
 
@@ -19,13 +19,9 @@ export function callCommand(): Command {
     .argument("<method>", "the method's name")
     .argument("[params]", "its params, a JSON object; - reads them from standard input", "{}")
     .action(async (method: string, params: string, _options: unknown, command: Command) => {
-      const { socket } = command.optsWithGlobals<{ socket: string }>();
       const parsed = await parseParams(params);
-      using daemon = await DaemonConnection.connect(socket);
-      try {
-        printJson(await daemon.peer.call(method, parsed));
-      } catch (error) {
-        printRpcError(error);
-      }
+      await withDaemon(command, async (daemon) => {
+        await daemon.peer.call(method, parsed).then(printJson, printRpcError);
+      });
     });
 }

@@ -62,7 +62,7 @@ export function statusOf(signal: Deno.Signal): number {
  */
 export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   const { daemon, id, streams, signals } = target;
-  const named = { id, ...(target.execId !== undefined && { execId: target.execId }) };
+  const named = { id, execId: target.execId };
   const { terminal } = streams.params;
   const interactive = terminal && streams.stdin !== undefined && Deno.stdin.isTerminal();
   const left = Promise.withResolvers<SessionEnd>();
@@ -133,7 +133,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
 
 async function passInput(
   target: SessionTarget,
-  named: { id: string; execId?: string },
+  named: WaitTarget,
   stdin: Deno.FsFile,
   leave: (end: SessionEnd) => void,
 ): Promise<void> {
@@ -174,7 +174,7 @@ async function stillReads(stdin: Deno.FsFile, bytes: Uint8Array): Promise<boolea
  */
 function followSize(
   daemon: DaemonConnection,
-  named: { id: string; execId?: string },
+  named: WaitTarget,
 ): Disposable & { resize(): void } {
   const done = new AbortController();
   let sending = false;

@@ -8,7 +8,6 @@ import { exitAfter } from "../process_io/session.ts";
 import { withSigProxy } from "../process_io/signal_forwarder.ts";
 
 interface AttachCommandOptions {
-  readonly socket: string;
   readonly stdin: boolean;
   readonly detachKeys?: string;
   readonly sigProxy: "true" | "false";
@@ -23,8 +22,7 @@ export function attachCommand(): Command {
   ))))
     .option("--no-stdin", "do not pass standard input on")
     .argument("<id>", "container")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AttachCommandOptions>();
+    .action(async (id: string, options: AttachCommandOptions, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});

@@ -18,8 +18,7 @@ export function createCommand(): Command {
   )))
     .passThroughOptions()
     .argument("[image-and-command...]", IMAGE_ARGUMENT)
-    .action(async (args: string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
+    .action(async (args: string[], options: ContainerOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         using interruption = new Interruption(leave);
         await using creation = await Creation.open(daemon, options, args, interruption.signal);

@@ -18,7 +18,6 @@ import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { print } from "../text/print.ts";
 
 interface ExecOptions {
-  readonly socket: string;
   readonly detach?: true;
   readonly interactive?: true;
   readonly tty?: true;
@@ -52,8 +51,7 @@ export function execCommand(): Command {
     .option("--exec-id <id>", "id of the process; default: a random one")
     .argument("<id>", "container")
     .argument("<command...>", "what to run")
-    .action(async (id: string, args: string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<ExecOptions>();
+    .action(async (id: string, args: string[], options: ExecOptions, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       // Until the files are read, which may be pipes, a signal is for this command.
       const { env: ofFiles } = await interruptible((signal) => readOptionFiles(options, signal));

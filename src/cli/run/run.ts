@@ -14,7 +14,6 @@ import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts
 import { print, printError } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
-  readonly socket: string;
   readonly detach?: true;
   readonly log?: true;
   readonly detachKeys?: string;
@@ -35,8 +34,7 @@ export function runCommand(): Command {
     .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--log", "keep a log of the output, as with -d and -t")
     .argument("[image-and-command...]", IMAGE_ARGUMENT)
-    .action(async (args: string[], _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<RunOptions>();
+    .action(async (args: string[], options: RunOptions, command: Command) => {
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         // Signals to the container wait for it; until there is one they end this command.
