@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
-import { exitOf } from "../../oci/process_exit.ts";
-import type { ProcessExit } from "../../oci/process_exit.ts";
+import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
-import type { ContainerState, Event } from "../../rpc/contract/schemas.ts";
+import type { Event } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
+import { findState } from "./containers.ts";
 import type { DaemonConnection } from "./daemon.ts";
 
 /**
@@ -74,13 +74,8 @@ export async function waitForGood(daemon: DaemonConnection, id: string): Promise
   await daemon.callAcrossRestarts("container.state", { id });
   while (true) {
     const exit = await waitForExit(daemon, { id });
-    let state: ContainerState;
-    try {
-      state = await daemon.callAcrossRestarts("container.state", { id });
-    } catch (error) {
-      if (error instanceof NotFoundError) return exit;
-      throw error;
-    }
+    const state = await findState(daemon, id);
+    if (state === undefined) return exit;
     if (state.status === "stopped" && state.restartingAt === undefined) return exit;
     if (state.restartingAt === undefined) continue;
     const [least, most] = POLL_MS;

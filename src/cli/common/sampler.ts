@@ -3,7 +3,7 @@ import { BerthError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { DaemonConnection } from "./daemon.ts";
-import { listAllContainers } from "./list_containers.ts";
+import { listAllContainers } from "./containers.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** Samples containers' figures, keeping the last of each so that rates can be told. */

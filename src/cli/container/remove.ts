@@ -6,6 +6,7 @@ import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
+import { findState } from "../common/containers.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import { orphansOf } from "./container_dirs.ts";
@@ -43,19 +44,6 @@ export async function removeInstance(
   // It was started again: it needs what was made for it, which the daemon then removes.
   if (state?.createdAt === made.createdAt) return;
   removeLeftovers(root, made, { log: state === undefined });
-}
-
-/** Returns the state of the container that has the id; undefined when none has. */
-export async function findState(
-  daemon: DaemonConnection,
-  id: string,
-): Promise<ContainerState | undefined> {
-  try {
-    return await daemon.callAcrossRestarts("container.state", { id });
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
-  }
 }
 
 async function removeState(

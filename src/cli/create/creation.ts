@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { DaemonConnection } from "../common/daemon.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { removeContainer } from "../container/remove.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
@@ -11,8 +11,12 @@ import { UserNamespaces } from "../options/user_namespace.ts";
 import { printError } from "../text/print.ts";
 import type { FifoStreams } from "../process_io/fifo_streams.ts";
 import { CidFile } from "./cid_file.ts";
-import type { CreationOptions, RequestFor } from "./create_container.ts";
-import { createDetached, createForeground } from "./create_container.ts";
+import {
+  createDetached,
+  createForeground,
+  type CreationOptions,
+  type RequestFor,
+} from "./create_container.ts";
 import type { CreateInput } from "./create_input.ts";
 import { createRequest } from "./create_request.ts";
 import { readOptionFiles } from "./option_files.ts";

@@ -4,7 +4,7 @@ import { removeRefused, removeUnusable } from "../../images/remove/leftovers.ts"
 import type { UsedImages } from "../../images/remove/remove.ts";
 import { ImageStore } from "../../images/store/image_store.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { printError, printStderr } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 

@@ -5,7 +5,7 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";

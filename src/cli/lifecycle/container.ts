@@ -5,7 +5,7 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_fields.ts";

@@ -3,10 +3,9 @@ import type { Command } from "commander";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
-import type { DaemonConnection } from "../common/daemon.ts";
-import { withDaemon } from "../common/daemon.ts";
+import { findState } from "../common/containers.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { checkId } from "../common/ids.ts";
-import { findState } from "../container/remove.ts";
 
 /** A rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;

@@ -7,7 +7,7 @@ import { onlineCpus } from "../../linux/process/online_cpus.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
 

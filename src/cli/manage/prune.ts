@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { OrphanRemoval } from "../container/orphan_removal.ts";
 import { findOrphans } from "../container/orphans.ts";

@@ -4,7 +4,7 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/containers.ts";
 import { print, printError } from "../text/print.ts";
 
 /** `berth shutdown` */

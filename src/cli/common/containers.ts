@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "./daemon.ts";
 
@@ -15,4 +16,17 @@ export async function listAllContainers(
     after = next;
   } while (after !== undefined);
   return all;
+}
+
+/** Returns the state of the container that has the id; undefined when none has. */
+export async function findState(
+  daemon: DaemonConnection,
+  id: string,
+): Promise<ContainerState | undefined> {
+  try {
+    return await daemon.callAcrossRestarts("container.state", { id });
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
 }
