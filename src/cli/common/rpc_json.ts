@@ -17,12 +17,7 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
   try {
     value = parseJson(json);
   } catch (error) {
-    throw new CliError(
-      `params are not valid JSON: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new CliError(`params are not valid JSON: ${messageOf(error)}`, { cause: error });
   }
   if (!isRecord(value)) throw new CliError('params must be a JSON object, such as {"id":"web"}');
   return value;

@@ -16,34 +16,35 @@ const NEWLINE = 10;
  * costs what is shown and not what the file holds; at most 64 MiB. A last line without a newline
  * counts as one.
  */
-export async function tailOffset(file: Deno.FsFile, lines: number): Promise<number> {
-  const size = (await file.stat()).size;
+export function tailOffset(file: Deno.FsFile, lines: number): number {
+  const { size } = file.statSync();
   if (lines <= 0) return size;
-  const buffer = new Uint8Array(CHUNK);
   let missing = lines;
   let end = size;
   const furthest = Math.max(0, size - FURTHEST);
   while (end > furthest) {
     const start = Math.max(0, end - CHUNK);
-    await file.seek(start, Deno.SeekMode.Start);
-    const length = await readFully(file, buffer.subarray(0, end - start));
-    for (let i = length - 1; i >= 0; i--) {
+    const bytes = readAt(file, start, end - start);
+    for (let i = bytes.length - 1; i >= 0; i--) {
       // The newline that ends the file ends its last line; it does not begin another.
-      if (buffer[i] === NEWLINE && start + i !== size - 1 && --missing === 0) return start + i + 1;
+      if (bytes[i] === NEWLINE && start + i !== size - 1 && --missing === 0) return start + i + 1;
     }
     end = start;
   }
   return end;
 }
 
-async function readFully(file: Deno.FsFile, buffer: Uint8Array): Promise<number> {
+/** Reads `length` bytes from an offset on; fewer where the file ends before. */
+export function readAt(file: Deno.FsFile, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  file.seekSync(offset, Deno.SeekMode.Start);
   let done = 0;
-  while (done < buffer.length) {
-    const read = await file.read(buffer.subarray(done));
-    if (read === null) break;
-    done += read;
+  while (done < length) {
+    const count = file.readSync(bytes.subarray(done));
+    if (count === null) break;
+    done += count;
   }
-  return done;
+  return bytes.subarray(0, done);
 }
 
 /** When {@linkcode follow} ends. */

@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { follow, tailOffset } from "./tail.ts";
 
-async function withFile(text: string, use: (file: Deno.FsFile, path: string) => Promise<void>) {
+async function withFile(
+  text: string,
+  use: (file: Deno.FsFile, path: string) => Promise<void> | void,
+) {
   const path = await Deno.makeTempFile({ prefix: "berth-tail-" });
   try {
     await Deno.writeTextFile(path, text);
@@ -14,24 +17,24 @@ async function withFile(text: string, use: (file: Deno.FsFile, path: string) => 
 }
 
 Deno.test("tailOffset: the last lines begin where they are expected", async () => {
-  await withFile("a\nb\nc\n", async (file) => {
-    assert.equal(await tailOffset(file, 1), 4);
-    assert.equal(await tailOffset(file, 2), 2);
-    assert.equal(await tailOffset(file, 3), 0);
-    assert.equal(await tailOffset(file, 99), 0);
-    assert.equal(await tailOffset(file, 0), 6);
+  await withFile("a\nb\nc\n", (file) => {
+    assert.equal(tailOffset(file, 1), 4);
+    assert.equal(tailOffset(file, 2), 2);
+    assert.equal(tailOffset(file, 3), 0);
+    assert.equal(tailOffset(file, 99), 0);
+    assert.equal(tailOffset(file, 0), 6);
   });
-  await withFile("a\nb", async (file) => assert.equal(await tailOffset(file, 1), 2));
-  await withFile("\n\n", async (file) => assert.equal(await tailOffset(file, 1), 1));
-  await withFile("", async (file) => assert.equal(await tailOffset(file, 5), 0));
+  await withFile("a\nb", (file) => assert.equal(tailOffset(file, 1), 2));
+  await withFile("\n\n", (file) => assert.equal(tailOffset(file, 1), 1));
+  await withFile("", (file) => assert.equal(tailOffset(file, 5), 0));
 });
 
 Deno.test("tailOffset: the last lines of a long file are found across reads", async () => {
   const line = "x".repeat(99) + "\n";
-  await withFile(line.repeat(5000), async (file) => {
-    assert.equal(await tailOffset(file, 1500), 3500 * 100);
+  await withFile(line.repeat(5000), (file) => {
+    assert.equal(tailOffset(file, 1500), 3500 * 100);
   });
-  await withFile("y".repeat(200_000), async (file) => assert.equal(await tailOffset(file, 1), 0));
+  await withFile("y".repeat(200_000), (file) => assert.equal(tailOffset(file, 1), 0));
 });
 
 Deno.test("follow: following gives what is there, what comes, and ends after the last byte", async () => {
@@ -73,7 +76,7 @@ Deno.test("tailOffset: lines are looked for in a bounded part of a file, however
   try {
     await Deno.truncate(path, 2 ** 40);
     using file = await Deno.open(path, { read: true });
-    assert.equal(await tailOffset(file, 10), 2 ** 40 - 64 * 1024 * 1024);
+    assert.equal(tailOffset(file, 10), 2 ** 40 - 64 * 1024 * 1024);
   } finally {
     await Deno.remove(path);
   }

@@ -134,7 +134,7 @@ async function openRawLog(
   }
   const file = await Deno.open(path, { read: true });
   if (typeof options.tail === "number") {
-    await file.seek(await tailOffset(file, options.tail), Deno.SeekMode.Start);
+    file.seekSync(tailOffset(file, options.tail), Deno.SeekMode.Start);
   }
   const linger = state.terminal && state.status !== "stopped" ? PTY_LINGER_MS : 0;
   return new FileOutput(file, path, Deno.stdout, options.follow ? linger : 0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { processStat, USER_HZ } from "../../linux/process/stat.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -14,12 +15,8 @@ export async function printProcessTable(daemon: DaemonConnection, id: string): P
   if (processes.length === 0) await checkRuns(daemon, id);
   const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ", 1)[0]);
   const rows = processes.flatMap(({ pid }) => rowOf(pid, uptime, Date.now()));
-  const lines = formatTable(HEADERS, rows, {
-    right: [0, 1, 2, 3],
-    width: screenWidth(),
-    style: boldHeader,
-  });
-  for (const line of lines) print(line);
+  const options = { right: [0, 1, 2, 3], width: screenWidth(), style: boldHeader };
+  formatTable(HEADERS, rows, options).forEach(print);
 }
 
 /** Throws a {@linkcode CliError} that says why there is no process, unless one may be there by now. */
@@ -37,27 +34,22 @@ async function checkRuns(daemon: DaemonConnection, id: string): Promise<void> {
  * Returns the row of a process; none if it has ended meanwhile. `uptime` in seconds, `now` in ms.
  */
 function rowOf(pid: number, uptime: number, now: number): string[][] {
-  try {
-    const stat = processStat(pid);
-    if (stat === undefined) return [];
-    const { uid } = Deno.statSync(`/proc/${pid}`);
-    const age = Math.max(uptime - stat.startTime / USER_HZ, 0);
-    const cpuSeconds = (stat.userTicks + stat.systemTicks) / USER_HZ;
-    const percent = age === 0 ? 0 : Math.min(99, Math.floor(cpuSeconds / age * 100));
-    return [[
-      String(uid ?? "?"),
-      String(pid),
-      String(stat.parent),
-      String(percent),
-      startTime(now - age * 1000, now),
-      terminalName(stat.terminal),
-      clock(cpuSeconds),
-      processCommand(pid) || `[${stat.name}]`,
-    ]];
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const stat = processStat(pid);
+  const owner = ifThere(() => Deno.statSync(`/proc/${pid}`));
+  if (stat === undefined || owner === undefined) return [];
+  const age = Math.max(uptime - stat.startTime / USER_HZ, 0);
+  const cpuSeconds = (stat.userTicks + stat.systemTicks) / USER_HZ;
+  const percent = age === 0 ? 0 : Math.min(99, Math.floor(cpuSeconds / age * 100));
+  return [[
+    String(owner.uid ?? "?"),
+    String(pid),
+    String(stat.parent),
+    String(percent),
+    startTime(now - age * 1000, now),
+    terminalName(stat.terminal),
+    clock(cpuSeconds),
+    processCommand(pid) || `[${stat.name}]`,
+  ]];
 }
 
 /** Returns the time of the day of today, else the day, as ps(1) has it. */

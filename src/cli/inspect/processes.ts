@@ -20,12 +20,8 @@ export async function printProcesses(
   const rows = processes.map((process) => ({ ...process, command: processCommand(process.pid) }));
   if (options.json) return rows.forEach(printJson);
   const cells = rows.map(({ pid, execId, command }) => [String(pid), execId ?? "-", command]);
-  const table = formatTable(["PID", "EXEC", "COMMAND"], cells, {
-    right: [0],
-    width: screenWidth(),
-    style: boldHeader,
-  });
-  for (const line of table) print(line);
+  const layout = { right: [0], width: screenWidth(), style: boldHeader };
+  formatTable(["PID", "EXEC", "COMMAND"], cells, layout).forEach(print);
 }
 
 /** Returns the command line of a process (proc_pid_cmdline(5)); empty once it is gone. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -58,11 +59,7 @@ async function watch(daemon: DaemonConnection, intervalMs: number): Promise<void
       usages = await Promise.race([quitting, sampler.sample()]);
       if (!usages) return;
       redraw();
-      let timer;
-      const next = new Promise((resolve) => timer = setTimeout(() => resolve(true), intervalMs));
-      const goOn = await Promise.race([quitting, next]);
-      clearTimeout(timer);
-      if (!goOn) return;
+      if (await withTimeout(quitting, intervalMs)) return;
     }
   } finally {
     Deno.removeSignalListener("SIGWINCH", redraw);

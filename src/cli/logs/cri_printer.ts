@@ -116,17 +116,14 @@ export class CriPrinter {
   #record(input: Uint8Array<ArrayBuffer>, at: number, end: number): Promise<void> | undefined {
     const head = parseHead(input, at, end);
     if (head === undefined) return undefined;
-    const { stream, partial, timeEnd } = head;
+    const { stream, timeEnd } = head;
     if (this.#options.stream !== undefined && stream !== this.#options.stream) return undefined;
     if (this.#timed && !this.#isWanted(input.subarray(at, timeEnd))) return undefined;
-    if (stream !== this.#stream) {
-      const flushed = this.#length > 0 ? this.flush() : undefined;
-      this.#stream = stream;
-      if (flushed !== undefined) {
-        return flushed.then(() => this.#put(input, at, timeEnd, end, stream, partial));
-      }
-    }
-    return this.#put(input, at, timeEnd, end, stream, partial);
+    const flushed = stream !== this.#stream && this.#length > 0 ? this.flush() : undefined;
+    this.#stream = stream;
+    if (flushed !== undefined) return flushed.then(() => this.#put(input, at, end, head));
+    this.#put(input, at, end, head);
+    return undefined;
   }
 
   #isWanted(time: Uint8Array): boolean {
@@ -136,14 +133,13 @@ export class CriPrinter {
     return at >= since && at <= until;
   }
 
+  /** Appends the record from `at` to `end` to what is printed next. */
   #put(
     input: Uint8Array<ArrayBuffer>,
     at: number,
-    timeEnd: number,
     end: number,
-    stream: "stdout" | "stderr",
-    partial: boolean,
-  ): Promise<void> | undefined {
+    { stream, partial, timeEnd }: RecordHead,
+  ): void {
     if (end - at + this.#prefix.length + MAX_TIME > this.#out.length) {
       this.#out = new Uint8Array(2 * (end - at) + BUFFER);
     }
@@ -159,7 +155,6 @@ export class CriPrinter {
     if (end - from < 64) { for (let i = from; i < end; i++) this.#out[this.#length++] = input[i]!; }
     else this.#append(input.subarray(from, end));
     if (!partial) this.#out[this.#length++] = NEWLINE;
-    return undefined;
   }
 
   #append(bytes: Uint8Array): void {

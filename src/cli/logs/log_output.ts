@@ -28,7 +28,7 @@ export class LogOutput implements Output {
   readonly #files: LogFiles;
   readonly #printer: CriPrinter;
   readonly #onGap: () => void;
-  readonly #exited = new AbortController();
+  #exited = false;
   readonly #wakers = new Set<() => void>();
 
   /**
@@ -53,7 +53,7 @@ export class LogOutput implements Output {
   }
 
   async drain(): Promise<void> {
-    this.#exited.abort();
+    this.#exited = true;
     this.#wake();
     await this.ended;
   }
@@ -69,9 +69,7 @@ export class LogOutput implements Output {
 
   async #copy(): Promise<OutputEnd> {
     using files = this.#files;
-    using watcher = Deno.watchFs(parentDir(this.#path) || "/", {
-      recursive: false,
-    });
+    using watcher = Deno.watchFs(parentDir(this.#path) || "/", { recursive: false });
     this.#openOnChange(watcher);
     try {
       await this.#copyFiles(files);
@@ -86,7 +84,7 @@ export class LogOutput implements Output {
     const buffer = new Uint8Array(CHUNK);
     while (!this.#printer.isOver) {
       const changed = this.#changed();
-      const ending = this.#exited.signal.aborted;
+      const ending = this.#exited;
       if (ending) this.#openNew();
       // Asked before the read: what follows was begun when nothing came to this file any more.
       const hasNext = files.files.length > 1;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readAt } from "../common/tail.ts";
 import { parseHead } from "./cri_printer.ts";
 import type { OpenLogFile } from "./log_files.ts";
 
@@ -63,16 +64,4 @@ function* recordsBackwards(file: Deno.FsFile): Generator<FoundRecord> {
     // than the chunk is none of ours.
     end = last < 0 || start + last + 1 === end ? start : start + last + 1;
   }
-}
-
-function readAt(file: Deno.FsFile, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  file.seekSync(at, Deno.SeekMode.Start);
-  let done = 0;
-  while (done < length) {
-    const count = file.readSync(bytes.subarray(done));
-    if (count === null) break;
-    done += count;
-  }
-  return bytes.subarray(0, done);
 }
