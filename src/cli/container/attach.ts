@@ -5,22 +5,19 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { ioDir, lockIoDir } from "./io_dir.ts";
-import type { DetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "../process_io/fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
 import { LogOutput } from "../logs/log_output.ts";
-import { runSession, type SessionEnd } from "../process_io/session.ts";
+import { runSession, type SessionEnd, type SessionTarget } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 
-/** How a terminal is attached to a container. */
-export interface AttachOptions {
+/**
+ * How a terminal is attached to a container. Where `start` makes the container run, the output of this
+ * run is shown from its beginning.
+ */
+export interface AttachOptions extends Pick<SessionTarget, "detachKeys" | "sigProxy" | "start"> {
   /** Whether standard input goes to the container, if that takes any. */
   readonly stdin: boolean;
-  readonly detachKeys: DetachKeys;
-  /** As in a session's target. */
-  readonly sigProxy?: boolean;
-  /** Makes the container run, if it does not; the output of this run is then shown from its beginning. */
-  readonly start?: () => Promise<void>;
 }
 
 /**
@@ -52,16 +49,8 @@ export async function attach(
     output ? { ...state, stdout: "", stderr: "" } : state,
     options.stdin,
   );
-  return await runSession({
-    daemon,
-    id,
-    streams,
-    signals,
-    detachKeys: options.detachKeys,
-    ...(options.sigProxy !== undefined && { sigProxy: options.sigProxy }),
-    ...(output && { output }),
-    ...(options.start && { start: options.start }),
-  });
+  const { detachKeys, sigProxy, start } = options;
+  return await runSession({ daemon, id, streams, signals, output, detachKeys, sigProxy, start });
 }
 
 /**
@@ -99,9 +88,7 @@ function openStreams(state: ContainerState, stdin: boolean): FifoStreams {
     if (isRefused(error)) {
       throw new CliError(
         `cannot attach to ${state.id}: only the user who created it, and root, may do that`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -3,28 +3,18 @@ import { flagOf } from "../common/command.ts";
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { realDirectory } from "../image/rootfs.ts";
-import { type ContainerOptions, SPEC_OPTIONS } from "../options/options.ts";
-import type { Pairs } from "../options/pairs.ts";
+import { SPEC_OPTIONS } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
-import type { ContainerCreateParams } from "./create_input.ts";
-
-/** What `--bundle` comes with. */
-export interface BundleInput {
-  readonly options: ContainerOptions;
-  /** The words after the options. */
-  readonly args: readonly string[];
-  /** The labels of `--label-file`. */
-  readonly labels: Pairs;
-}
+import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
 
 /** Returns the params of `container.create` for the bundle in `dir`, without stdio. */
 export function bundleRequest(
   id: string,
   dir: string,
-  { options, args, labels }: BundleInput,
+  { options, files, rootfs: { args } }: CreateInput,
 ): ContainerCreateParams {
   const refused = SPEC_OPTIONS.find((name) => options[name] !== undefined);
   if (refused !== undefined || args.length > 0) {
@@ -39,8 +29,7 @@ export function bundleRequest(
     if (!isRecord(value)) throw new SyntaxError("it does not hold a JSON object");
     spec = value;
   } catch (error) {
-    const why = messageOf(error);
-    throw new CliError(`cannot use ${path}: ${why}`, { cause: error });
+    throw new CliError(`cannot use ${path}: ${messageOf(error)}`, { cause: error });
   }
   const rootPath = isRecord(spec["root"]) ? spec["root"]["path"] : undefined;
   if (isRecord(spec["root"]) && typeof rootPath === "string" && !rootPath.startsWith("/")) {
@@ -51,8 +40,8 @@ export function bundleRequest(
   return {
     id,
     spec,
-    ...(process["terminal"] === true && { terminal: true }),
-    labels: labelsOf(labels, options, command),
+    labels: labelsOf(files.labels, options, command),
     ...commonParams(options),
+    ...(process["terminal"] === true && { terminal: true }),
   };
 }

@@ -4,24 +4,24 @@ import type { ContainerOptions } from "../options/options.ts";
 import type { Pairs } from "../options/pairs.ts";
 import { CliError } from "../common/exit_status.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
-import { type LogFlags, logFrom } from "../options/log_options.ts";
+import { logFrom } from "../options/log_options.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 
 /** Returns the params that do not come from the spec. */
-export function commonParams(options: ContainerOptions & LogFlags): Partial<ContainerCreateParams> {
+export function commonParams(options: ContainerOptions): Partial<ContainerCreateParams> {
   const log = logFrom(options);
   if (options.rm && options.restart !== undefined && options.restart.policy !== "no") {
     throw new CliError("a container cannot be both removed (--rm) and restarted (--restart)");
   }
   return {
-    ...(log !== undefined && { log }),
-    ...(options.tty && { terminal: true }),
-    ...(options.stopTimeout !== undefined && { stopTimeout: options.stopTimeout }),
-    ...(options.restart !== undefined && { restart: options.restart }),
-    ...(options.rm && { autoRemove: true }),
-    ...(options.runtime !== undefined && { runtime: options.runtime }),
-    ...(options.group !== undefined && { group: options.group }),
-    ...(!options.pivot && { noPivot: true }),
+    log,
+    terminal: options.tty,
+    stopTimeout: options.stopTimeout,
+    restart: options.restart,
+    autoRemove: options.rm,
+    runtime: options.runtime,
+    group: options.group,
+    noPivot: options.pivot ? undefined : true,
   };
 }
 

@@ -18,8 +18,7 @@ import { bundleRequest } from "./bundle_request.ts";
 import { checkImageConfig } from "./check_image.ts";
 import { checkMounts, inOrder } from "./check_mounts.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
-import { userOf } from "./create_input.ts";
-import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
+import { type ContainerCreateParams, type CreateInput, userOf } from "./create_input.ts";
 import { etcMounts, mountsOf, overlayOn, type OwnDirs, volumeMounts } from "./mounts.ts";
 
 /** A spec as JSON. */
@@ -37,9 +36,7 @@ export async function createRequest(
 ): Promise<ContainerCreateParams> {
   const { options, root, rootfs, files } = request;
   const { args, lowers, image } = rootfs;
-  if (options.bundle !== undefined) {
-    return bundleRequest(id, options.bundle, { options, args, labels: files.labels });
-  }
+  if (options.bundle !== undefined) return bundleRequest(id, options.bundle, request);
   const given = mountsOf(options, request.namespaces);
   const dirs: OwnDirs = { labels: {}, held };
   try {
@@ -57,15 +54,16 @@ export async function createRequest(
     return {
       id,
       spec,
-      ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay, userNamespace)] }),
+      rootfs: overlay === undefined ? undefined : [overlayOn(rootfs, overlay, userNamespace)],
       labels: {
         ...image && imageLabels(image),
         ...labelsOf(files.labels, options, args),
         ...image && { [IMAGE_LABEL]: image.name, [IMAGE_ID_LABEL]: image.id },
-        ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
+        ...options.userns === "auto" && userNamespace &&
+          { [USERNS_LABEL]: String(userNamespace.uidMappings[0]?.hostID) },
         ...dirs.labels,
       },
-      ...(request.network !== undefined && { network: networkOf(request.network, etc) }),
+      network: request.network && networkOf(request.network, etc),
       ...commonParams(options),
     };
   } catch (error) {
@@ -78,13 +76,7 @@ export async function createRequest(
 /** Names the files into which the daemon writes addresses and DNS settings, if they were made here. */
 function networkOf(network: NetworkParams, etc: readonly MountOption[]): NetworkParams {
   const madeFor = (path: string) => etc.find(({ destination }) => destination === path)?.source;
-  const hostsFile = madeFor("/etc/hosts");
-  const resolvFile = madeFor("/etc/resolv.conf");
-  return {
-    ...network,
-    ...(hostsFile !== undefined && { hostsFile }),
-    ...(resolvFile !== undefined && { resolvFile }),
-  };
+  return { ...network, hostsFile: madeFor("/etc/hosts"), resolvFile: madeFor("/etc/resolv.conf") };
 }
 
 function specOf(
@@ -152,8 +144,4 @@ function imageLabels({ config }: ContainerImage): Record<string, string> {
     labels[name] = value;
   }
   return labels;
-}
-
-function usernsLabel({ uidMappings }: UserNamespace): Record<string, string> {
-  return { [USERNS_LABEL]: String(uidMappings[0]?.hostID) };
 }

@@ -15,8 +15,7 @@ import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/
 import { type MountOption, shmMount, VOLUME } from "../options/mounts/mount_option.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { endInContainer } from "./check_mounts.ts";
-import { userOf } from "./create_input.ts";
-import type { CreateInput } from "./create_input.ts";
+import { type CreateInput, userOf } from "./create_input.ts";
 import { printStderr } from "../text/print.ts";
 
 /** What was made for a container that is being created. */

@@ -5,14 +5,8 @@ import { seccompFileOf } from "../../oci/spec/security.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 import { readLinesFile } from "../options/environment.ts";
+import type { ContainerOptions } from "../options/options.ts";
 import { labelEntry, type Pairs } from "../options/pairs.ts";
-
-/** The options that name files. */
-export interface FileOptions {
-  readonly envFile?: readonly string[] | undefined;
-  readonly labelFile?: readonly string[] | undefined;
-  readonly securityOpt?: readonly string[] | undefined;
-}
 
 /** What the files hold that options name. */
 export interface OptionFiles {
@@ -31,7 +25,7 @@ export interface OptionFiles {
  * @throws {CliError} if one cannot be read or used; the signal's reason.
  */
 export async function readOptionFiles(
-  { envFile = [], labelFile = [], securityOpt = [] }: FileOptions,
+  { envFile = [], labelFile = [], securityOpt = [] }: Partial<ContainerOptions>,
   signal: AbortSignal,
 ): Promise<OptionFiles> {
   const env: string[] = [];

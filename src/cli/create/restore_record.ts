@@ -53,7 +53,6 @@ export function saveForRestore(path: string, state: ContainerState): void {
   }
   const spec = readJson<ContainerCreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
   const { rootfs = [], network } = readJson<RestoreParams>(`${state.bundle}/berth.json`) ?? {};
-  const { restart, stopTimeout } = state;
   const record: RestoreRecord = {
     id: state.id,
     spec: network === undefined ? spec : withoutNetworkNamespace(spec),
@@ -61,10 +60,10 @@ export function saveForRestore(path: string, state: ContainerState): void {
     terminal: state.terminal,
     runtime: state.runtime,
     labels: state.labels,
-    ...(network !== undefined && { network: withAddresses(network, state) }),
-    ...(state.log !== undefined && { log: logParams(state.log) }),
-    ...(restart !== undefined && { restart }),
-    ...(stopTimeout !== undefined && { stopTimeout }),
+    network: network && withAddresses(network, state),
+    log: state.log && logParams(state.log),
+    restart: state.restart,
+    stopTimeout: state.stopTimeout,
     etc: readEtcFiles(state.labels[ETC_LABEL]),
   };
   writeJsonAtomic(`${path}/${FILE}`, record);
@@ -92,16 +91,13 @@ function withoutNetworkNamespace(spec: RestoreParams["spec"]): RestoreParams["sp
 function withAddresses(network: NetworkParams, state: ContainerState): NetworkParams {
   const addressesOf = (index: number) =>
     state.network?.interfaces[index]?.addresses.map((one) => one.split("/", 1)[0] ?? "") ?? [];
-  const { additional } = network;
   return {
     ...network,
     preferredIps: addressesOf(0),
-    ...(additional !== undefined && {
-      additional: additional.map((one, index) => ({
-        ...one,
-        preferredIps: addressesOf(index + 1),
-      })),
-    }),
+    additional: network.additional?.map((one, index) => ({
+      ...one,
+      preferredIps: addressesOf(index + 1),
+    })),
   };
 }
 
@@ -142,20 +138,21 @@ export function restoreParams(
   return {
     ...params,
     spec: { ...params.spec, mounts: moved },
-    ...(network !== undefined && { network: withFiles(network, movedPath) }),
+    network: network && withFiles(network, movedPath),
     labels: { ...labels, [ETC_LABEL]: dir },
   };
 }
 
 /** Names the files of the container's own where they are now. */
 function withFiles(
-  { hostsFile, resolvFile, ...network }: NetworkParams,
+  network: NetworkParams,
   movedPath: (path: string) => string,
 ): NetworkParams {
+  const { hostsFile, resolvFile } = network;
   return {
     ...network,
-    ...(hostsFile !== undefined && { hostsFile: movedPath(hostsFile) }),
-    ...(resolvFile !== undefined && { resolvFile: movedPath(resolvFile) }),
+    hostsFile: hostsFile && movedPath(hostsFile),
+    resolvFile: resolvFile && movedPath(resolvFile),
   };
 }
 

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
+import type { LogParams } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseBytes, parseWhole } from "./resources.ts";
 
-/** What `--log-opt` may say, named as in `container.create`. */
+/** The values of `--log-opt`, named as in `container.create`. */
 export interface LogOptValues {
   readonly maxSize?: number;
   readonly maxFile?: number;
 }
 
-/** What is said on the command line of a container's log. */
+/** The options of a container's log. */
 export interface LogFlags {
+  /** Only `run` has it. */
   readonly log?: true;
   readonly logDriver?: LogDriver;
   readonly logOpt?: LogOptValues;
@@ -38,13 +40,11 @@ export function collectLogOption(text: string, previous: LogOptValues = {}): Log
  * Returns the `log` of a `container.create`; undefined where the command line says nothing of it.
  * Throws a {@linkcode CliError} for an option that the driver has not.
  */
-export function logFrom(
-  { log, logDriver, logOpt }: LogFlags,
-): { driver?: LogDriver; maxSize?: number; maxFile?: number } | undefined {
+export function logFrom({ log, logDriver, logOpt }: LogFlags): LogParams | undefined {
   if (!log && logDriver === undefined && logOpt === undefined) return undefined;
   if (logDriver !== undefined && logDriver !== "cri" && logOpt !== undefined) {
     const name = logOpt.maxSize === undefined ? "max-file" : "max-size";
     throw new CliError(`--log-opt ${name}: the log driver ${logDriver} has no such option`);
   }
-  return { ...(logDriver !== undefined && { driver: logDriver }), ...logOpt };
+  return { driver: logDriver, ...logOpt };
 }

@@ -7,23 +7,29 @@ import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
 import type { HostEntry } from "./etc_files.ts";
-import type { LogDriver } from "../../oci/bundle_layout.ts";
-import { collectLogOption, type LogOptValues } from "./log_options.ts";
+import { collectLogOption, type LogFlags } from "./log_options.ts";
 import { parseMount } from "./mounts/mount_keys.ts";
 import type { MountOption } from "./mounts/mount_option.ts";
 import { parseTmpfs, parseVolume } from "./mounts/volume.ts";
 import { type NetworkFlags, withNetwork } from "./network.ts";
 import { collectLabel, collectPair, type Pairs } from "./pairs.ts";
-import { parseNamespace, type SharedWith } from "./namespaces.ts";
+import { type NamespaceOptions, parseNamespace } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
 import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
-import { parseUserNamespace, type UserNamespaceMode } from "./user_namespace.ts";
+import { parseUserNamespace, type UserNamespaceOptions } from "./user_namespace.ts";
 import { parseUlimit } from "./ulimits.ts";
 
 /** What `run` and `create` take, after parsing. */
-export interface ContainerOptions extends ResourceOptions, RootfsOptions, NetworkFlags {
+export interface ContainerOptions
+  extends
+    ResourceOptions,
+    RootfsOptions,
+    NetworkFlags,
+    NamespaceOptions,
+    UserNamespaceOptions,
+    LogFlags {
   readonly name?: string;
   readonly interactive?: true;
   readonly tty?: true;
@@ -44,18 +50,12 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions, Networ
   readonly shmSize?: number;
   readonly device?: readonly OciDevice[];
   readonly readOnly?: true;
-  readonly hostname?: string;
   readonly addHost?: readonly HostEntry[];
-  readonly pid?: SharedWith;
-  readonly ipc?: SharedWith;
-  readonly uts?: SharedWith;
-  readonly userns?: UserNamespaceMode;
   readonly sysctl?: Pairs;
   readonly label?: Pairs;
   readonly labelFile?: readonly string[];
   readonly capAdd?: readonly string[];
   readonly capDrop?: readonly string[];
-  readonly privileged?: true;
   readonly securityOpt?: readonly string[];
   readonly annotation?: Pairs;
   readonly cidfile?: string;
@@ -63,8 +63,6 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions, Networ
   readonly group?: string;
   readonly cgroupParent?: string;
   readonly pivot: boolean;
-  readonly logDriver?: LogDriver;
-  readonly logOpt?: LogOptValues;
 }
 
 /** The options that change the spec; with `--bundle` they would be ignored, so they are refused. */

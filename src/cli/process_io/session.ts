@@ -21,26 +21,28 @@ const QUIET_PTY_MS = 1000;
 const PATIENCE = 3;
 
 /** A process that the caller's own stdio is wired to. */
-export interface SessionTarget {
+export interface SessionTarget extends WaitTarget {
   readonly daemon: DaemonConnection;
-  readonly id: string;
-  readonly execId?: string;
   readonly streams: FifoStreams;
   /** Where output comes from when it is not the streams' FIFOs. */
-  readonly output?: Output;
+  readonly output?: Output | undefined;
   /** Catches signals since before the process was made. */
   readonly signals: SignalForwarder;
   /** The keys to detach; looked for only where the process has a terminal. */
   readonly detachKeys: DetachKeys;
   /** Whether signals go on to the process. Else each makes the caller leave. Default: true. */
-  readonly sigProxy?: boolean;
+  readonly sigProxy?: boolean | undefined;
   /** Makes the process run; left out where it runs already. */
-  readonly start?: () => Promise<void>;
+  readonly start?: (() => Promise<void>) | undefined;
 }
 
 /** How a session ended. */
 export type SessionEnd =
-  | { readonly how: "exited"; readonly status: number; readonly exitStatusUnknown?: boolean }
+  | {
+    readonly how: "exited";
+    readonly status: number;
+    readonly exitStatusUnknown?: boolean | undefined;
+  }
   /** The caller typed the keys to detach; the process goes on. */
   | { readonly how: "detached" }
   /** The caller was told to leave by a signal; the process goes on. */
@@ -116,11 +118,9 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   let end;
   try {
     end = await Promise.race([
-      exited.then(({ exitStatus: status, exitStatusUnknown }): SessionEnd => ({
-        how: "exited",
-        status,
-        ...(exitStatusUnknown && { exitStatusUnknown }),
-      })),
+      exited.then(({ exitStatus: status, exitStatusUnknown }) => (
+        { how: "exited", status, exitStatusUnknown } as const
+      )),
       left.promise,
     ]);
   } finally {

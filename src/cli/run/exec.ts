@@ -7,6 +7,7 @@ import type { OciProcess } from "../../rpc/contract/schemas.ts";
 import { addAlias, afterSeparator, collect, verb, withSocket } from "../common/command.ts";
 import { readOptionFiles } from "../create/option_files.ts";
 import { collectEnv, environmentOf } from "../options/environment.ts";
+import type { ContainerOptions } from "../options/options.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -17,15 +18,12 @@ import { exitAfter, runSession } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { print } from "../text/print.ts";
 
-interface ExecOptions {
+interface ExecOptions extends
+  Pick<
+    ContainerOptions,
+    "interactive" | "tty" | "env" | "envFile" | "workdir" | "user" | "privileged"
+  > {
   readonly detach?: true;
-  readonly interactive?: true;
-  readonly tty?: true;
-  readonly env?: readonly string[];
-  readonly workdir?: string;
-  readonly envFile?: readonly string[];
-  readonly user?: string;
-  readonly privileged?: true;
   readonly execId?: string;
   readonly detachKeys?: string;
 }

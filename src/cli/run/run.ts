@@ -15,7 +15,6 @@ import { print, printError } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly detach?: true;
-  readonly log?: true;
   readonly detachKeys?: string;
   readonly sigProxy: "true" | "false";
 }
