@@ -58,10 +58,14 @@ function orphanPaths(root: string, id: string): string[] {
 
 /** A container of which the daemon knows by another id has files below this one. */
 function isBeingRenamed(root: string, id: string): boolean {
+  return unlessDenied(() => idsBeingRenamed(root).has(id));
+}
+
+/** Returns what `look` finds; false for a user who may not look, and may not remove anything either. */
+function unlessDenied(look: () => boolean): boolean {
   try {
-    return idsBeingRenamed(root).has(id);
+    return look();
   } catch (error) {
-    // Who may not look may not remove anything either.
     if (error instanceof Deno.errors.PermissionDenied) return false;
     throw error;
   }
@@ -69,14 +73,7 @@ function isBeingRenamed(root: string, id: string): boolean {
 
 /** Returns every log, FIFO and overlay that is there of an id, as far as this user may see it. */
 export function orphansOf(root: string, id: string): string[] {
-  return orphanPaths(root, id).filter((path) => {
-    try {
-      return exists(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.PermissionDenied) return false;
-      throw error;
-    }
-  });
+  return orphanPaths(root, id).filter((path) => unlessDenied(() => exists(path)));
 }
 
 /** A path that belongs to the container of an id. */

@@ -31,30 +31,19 @@ export interface TarEntry {
 /** Everything in an archive stands at multiples of this. */
 export const BLOCK = 512;
 
-/** Type flags of POSIX.1-2017, pax, "ustar Interchange Format". */
-const FLAGS: Readonly<Record<EntryType, string>> = {
-  file: "0",
-  link: "1",
-  symlink: "2",
-  "character device": "3",
-  "block device": "4",
-  directory: "5",
-  fifo: "6",
-};
-
-/** The type of each flag; NUL is that of before POSIX, 7 a contiguous file. */
+/** The type of each flag of POSIX.1-2017, pax, "ustar Interchange Format". */
 const TYPES = new Map<string, EntryType>([
-  ...Object.entries(FLAGS).map(([type, flag]) => [flag, typeOf(type)] as const),
+  ["0", "file"],
+  ["1", "link"],
+  ["2", "symlink"],
+  ["3", "character device"],
+  ["4", "block device"],
+  ["5", "directory"],
+  ["6", "fifo"],
+  // That of before POSIX, and a contiguous file.
   ["\0", "file"],
   ["7", "file"],
 ]);
-
-function typeOf(name: string): EntryType {
-  for (const type of ["file", "link", "symlink", "directory", "fifo"] as const) {
-    if (type === name) return type;
-  }
-  return name === "block device" ? "block device" : "character device";
-}
 
 const encoder = new TextEncoder();
 
@@ -68,7 +57,8 @@ export function encodeHeader(entry: TarEntry): Uint8Array<ArrayBuffer> {
   for (const name of ["uid", "gid"] as const) {
     if (entry[name] > 0o7777777) records.push(paxRecord(name, String(entry[name])));
   }
-  const header = ustar({ ...entry, path }, FLAGS[entry.type]);
+  const [flag = ""] = [...TYPES].find(([, type]) => type === entry.type) ?? [];
+  const header = ustar({ ...entry, path }, flag);
   if (records.length === 0) return header;
   const content = encoder.encode(records.join(""));
   const extended = { ...entry, path: "pax", target: "", size: content.length };

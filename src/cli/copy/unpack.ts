@@ -12,6 +12,7 @@ import {
   write,
 } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { errnoMessage, LinuxError } from "../../linux/libc/errno.ts";
 import { isMountPoint } from "../../linux/mount/mount_id.ts";
@@ -181,10 +182,5 @@ export function openBelow(base: number, path: string): OwnedFd {
 }
 
 function lstat(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return ifThere(() => Deno.lstatSync(path));
 }

@@ -73,9 +73,9 @@ export function screenWidth(): number | undefined {
 }
 
 /** Colors and weights of text. */
-export type Color = "bold" | "green" | "yellow" | "red" | "dim";
+export type Color = "bold" | "red" | "dim";
 
-const CODES: Readonly<Record<Color, number>> = { bold: 1, green: 32, yellow: 33, red: 31, dim: 2 };
+const CODES: Readonly<Record<Color, number>> = { bold: 1, red: 31, dim: 2 };
 
 /** Makes the header of a table bold. */
 export function boldHeader(text: string, row: number): string {

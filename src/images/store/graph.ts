@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
@@ -158,13 +159,8 @@ export class Graph {
   #layerDir(id: string): string {
     const dir = `${this.#dir}/overlay/${hexName(id)}`;
     // By its short link, so that more of them fit into the options of a mount.
-    try {
-      const link = Deno.readTextFileSync(`${dir}/link`).trim();
-      if (/^[A-Z0-9]+$/.test(link)) return `${this.#dir}/overlay/l/${link}`;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    return `${dir}/diff`;
+    const link = ifThere(() => Deno.readTextFileSync(`${dir}/link`))?.trim() ?? "";
+    return /^[A-Z0-9]+$/.test(link) ? `${this.#dir}/overlay/l/${link}` : `${dir}/diff`;
   }
 
   #readLayers(): Map<string, StoredLayer> {
