@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { errnoNameOf } from "../linux/libc/errno.ts";
 
 /** What went wrong with images, in words for the person who asked for it. */
 export class ImageError extends Error {
@@ -28,4 +29,22 @@ export class ImageInUseError extends ImageError {
 /** The `skopeo` program is not there. */
 export class SkopeoMissingError extends ImageError {
   override name = "SkopeoMissingError";
+}
+
+/** Errnos of a write for which there is no room. */
+const FULL: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+
+/**
+ * Runs `write`, which writes below the store.
+ *
+ * @param what The purpose, such as `import my/base:1`, for the message.
+ * @throws {DiskFullError} if there is no room; what else `write` throws.
+ */
+export async function explainFullDisk<T>(what: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof ImageError || !FULL.has(errnoNameOf(error))) throw error;
+    throw new DiskFullError(`cannot ${what}: the disk is full`, { cause: error });
+  }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
-import { tellingFullDisk } from "./disk_full.ts";
-import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
+import { explainFullDisk, ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
 import type { Platform } from "./image_config.ts";
 import { withoutColon } from "./local_source.ts";
@@ -50,7 +49,7 @@ export async function pull(
   options: PullOptions = {},
 ): Promise<StoredImage> {
   const what = `${options.verb ?? "pull"} ${reference.name}`;
-  return await tellingFullDisk(what, () => copyImage(store, reference, options));
+  return await explainFullDisk(what, () => copyImage(store, reference, options));
 }
 
 async function copyImage(

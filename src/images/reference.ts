@@ -115,6 +115,12 @@ export function shortId(id: string): string {
   return id.slice(0, 12);
 }
 
+/** Returns an id as the name of a directory: nothing but what an id is made of. */
+export function hexName(id: string): string {
+  if (!/^[0-9a-f]+$/.test(id)) throw new ImageError(`${JSON.stringify(id)} is no id`);
+  return id;
+}
+
 /**
  * Returns whether a reference is to a registry of this machine, to which http is spoken as docker
  * does.

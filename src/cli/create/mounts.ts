@@ -4,7 +4,7 @@ import { ETC_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
-import { overlayMount } from "../../images/rootfs.ts";
+import { type OverlayMount, overlayMount } from "../../images/overlay_mount.ts";
 import type { Rootfs } from "../image/rootfs.ts";
 import { makeVolumes, type Volume } from "../image/volumes.ts";
 import type { ContainerOptions } from "../options/options.ts";
@@ -192,7 +192,7 @@ export function overlayOn(
   { path, lowers }: Rootfs,
   dir: string,
   userNamespace: UserNamespace | undefined,
-) {
+): OverlayMount {
   const upper = `${dir}/upper`;
   const work = `${dir}/work`;
   Deno.mkdirSync(upper);
@@ -202,6 +202,5 @@ export function overlayOn(
   if (mode !== null) Deno.chmodSync(upper, mode & 0o7777);
   const owner = userNamespace && uid === 0 ? hostRoot(userNamespace) : { uid, gid };
   if (owner.uid !== null && owner.gid !== null) Deno.chownSync(upper, owner.uid, owner.gid);
-  const { options, ...mount } = overlayMount(lowers, { upper, work });
-  return { ...mount, options: [...options] };
+  return overlayMount(lowers, { upper, work });
 }

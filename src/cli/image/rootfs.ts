@@ -15,7 +15,7 @@ import {
 import { machineNotes, type NoteOptions } from "../../images/image_notes.ts";
 import { checkImage } from "../../images/check_image.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
-import { overlayMount } from "../../images/rootfs.ts";
+import { overlayMount } from "../../images/overlay_mount.ts";
 import { removeMarked, removeRefused } from "../../images/remove/leftovers.ts";
 import type { StoredImage } from "../../images/store/graph.ts";
 import { ImageStore } from "../../images/store/image_store.ts";

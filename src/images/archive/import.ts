@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { tellingFullDisk } from "../disk_full.ts";
-import { ImageError } from "../errors.ts";
+import { explainFullDisk, ImageError } from "../errors.ts";
 import { OciLayout } from "../oci_layout.ts";
 import { pull, type PullOptions } from "../pull.ts";
 import type { Reference } from "../reference.ts";
@@ -36,7 +35,7 @@ export async function importTar(
   options: ImportOptions = {},
 ): Promise<StoredImage> {
   const what = `import ${reference?.name ?? tar.name}`;
-  return await tellingFullDisk(what, () => makeImage(store, tar, reference, options));
+  return await explainFullDisk(what, () => makeImage(store, tar, reference, options));
 }
 
 async function makeImage(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../../rpc/is_record.ts";
-import { tellingFullDisk } from "../disk_full.ts";
-import { ImageError } from "../errors.ts";
+import { explainFullDisk, ImageError } from "../errors.ts";
 import { pull, type PullOptions } from "../pull.ts";
 import { parseReference } from "../reference.ts";
 import type { StoredImage } from "../store/graph.ts";
@@ -37,7 +36,7 @@ export async function loadArchive(
   source: ArchiveSource,
   options: PullOptions = {},
 ): Promise<LoadedImage[]> {
-  return await tellingFullDisk(`load ${source.name}`, () => loadImages(store, source, options));
+  return await explainFullDisk(`load ${source.name}`, () => loadImages(store, source, options));
 }
 
 async function loadImages(

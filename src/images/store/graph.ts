@@ -6,8 +6,7 @@ import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
-import { shortId } from "../reference.ts";
-import { hexName } from "./hex_name.ts";
+import { hexName, shortId } from "../reference.ts";
 import { readList } from "./read_list.ts";
 
 /** Names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { hexName } from "./hex_name.ts";
+import { hexName } from "../reference.ts";
 
 /** The images that are to be removed when nobody uses the store, unless they have a name by then. */
 export class RemovalMarks {

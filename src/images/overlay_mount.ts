@@ -5,7 +5,7 @@ import { escapeOverlayPath } from "../linux/mount/overlay_path.ts";
 export interface OverlayMount {
   readonly type: "overlay";
   readonly source: "overlay";
-  readonly options: readonly string[];
+  readonly options: string[];
 }
 
 /**
