@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { forEachId } from "../common/ids.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { hintAtImage } from "../image/explain.ts";
 import { print, printJson } from "../text/print.ts";

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { forEachId } from "../common/ids.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";

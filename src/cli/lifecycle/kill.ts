@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { actOnEach } from "../common/each.ts";
+import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 
 interface KillOptions {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
-import { actOnEach } from "../common/each.ts";
+import { actOnEach } from "../common/ids.ts";
 import { type StopFlags, stopParams, withStopOptions } from "./stop.ts";
 
 /** `berth restart` */

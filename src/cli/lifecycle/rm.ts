@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { DaemonConnection } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { forEachId } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf } from "../container/container_dirs.ts";
 import { removeContainer, removeLeft } from "../container/remove.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { forEachId } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";

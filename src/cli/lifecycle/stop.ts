@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { actOnEach } from "../common/each.ts";
+import { actOnEach } from "../common/ids.ts";
 import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
 
 /** How `stop` and `restart` stop a container. */

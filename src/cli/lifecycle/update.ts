@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { actOnEach } from "../common/each.ts";
+import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseRestart, RESTART_FLAG } from "../options/restart_policy.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";

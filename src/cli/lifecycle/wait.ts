@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { reportUnknownStatus, waitForExit, waitForGood } from "../common/exit.ts";
-import { forEachId } from "../common/each.ts";
+import { forEachId } from "../common/ids.ts";
 import { print } from "../text/print.ts";
 
 /** `berth wait` */
