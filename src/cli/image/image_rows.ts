@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Filter, type FilterTests, parseFilter, passesFilters } from "../text/filter.ts";
+import { type Filter, type FilterTests, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -104,7 +104,7 @@ function splitName(name: string | undefined): { repository: string; tag: string 
 }
 
 /** docker's filters of `images` that berth has something for. */
-const TESTS: FilterTests<ImageRow> = {
+export const IMAGE_FILTERS: FilterTests<ImageRow> = {
   reference: ({ name }, value) => name !== undefined && matchesReference(shortName(name), value),
   dangling: ({ name }, value) => (name === undefined) === (value === "true"),
   label: ({ labels }, value) => hasLabel(labels, value),
@@ -112,16 +112,11 @@ const TESTS: FilterTests<ImageRow> = {
 
 /** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
 export function parseImageFilter(text: string): Filter {
-  const { key, value } = parseFilter(text, TESTS);
+  const { key, value } = parseFilter(text, IMAGE_FILTERS);
   if (key === "dangling" && !/^(true|false)$/.test(value)) {
     throw new InvalidArgumentError("dangling is true or false");
   }
   return { key, value };
-}
-
-/** Returns whether a row passes; see {@linkcode passesFilters}. */
-export function passes(row: ImageRow, filters: readonly Filter[]): boolean {
-  return passesFilters(row, filters, TESTS);
 }
 
 /** Returns whether an image passes one `--filter` of `image prune`. */

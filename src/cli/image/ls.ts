@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Filter } from "../text/filter.ts";
+import { type Filter, passesFilters } from "../text/filter.ts";
 import type { Command } from "commander";
 import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
@@ -7,10 +7,10 @@ import { print, printJson, screenWidth } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
 import {
   IMAGE_FIELDS,
+  IMAGE_FILTERS,
   imageRows,
   matchesReference,
   parseImageFilter,
-  passes,
 } from "./image_rows.ts";
 import { shortName } from "../../images/reference.ts";
 import { usedImages, withStore } from "./store.ts";
@@ -54,7 +54,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
     .action(async (wanted: string | undefined, options: LsOptions, command: Command) => {
       await withStore(command, async (store, daemon) => {
         const rows = imageRows(store, await usedImages(daemon)).filter((row) =>
-          passes(row, options.filter ?? []) &&
+          passesFilters(row, options.filter, IMAGE_FILTERS) &&
           (wanted === undefined ||
             (row.name !== undefined && matchesReference(shortName(row.name), wanted)))
         );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Filter, type FilterTests, parseFilter, passesFilters } from "../text/filter.ts";
+import { type Filter, type FilterTests, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -7,7 +7,7 @@ import { hasLabel, IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { stateWord } from "./container_fields.ts";
 
 /** docker's filters of `ps` that berth has something for. */
-const TESTS: FilterTests<ContainerState> = {
+export const CONTAINER_FILTERS: FilterTests<ContainerState> = {
   id: ({ id }, value) => id.startsWith(value),
   // docker: a regular expression for any part of the name, which may begin with a slash
   name: ({ id }, value) => [id, `/${id}`].some((name) => new RegExp(value).test(name)),
@@ -26,7 +26,7 @@ const STATES = ["created", "running", "paused", "restarting", "exited", "stopped
 
 /** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
 export function parseContainerFilter(text: string): Filter {
-  const { key, value } = parseFilter(text, TESTS);
+  const { key, value } = parseFilter(text, CONTAINER_FILTERS);
   if (key === "status" && !STATES.includes(value)) {
     throw new InvalidArgumentError(`status is one of ${STATES.join(", ")}`);
   }
@@ -46,9 +46,4 @@ function isPattern(text: string): boolean {
     if (error instanceof SyntaxError) return false;
     throw error;
   }
-}
-
-/** Returns whether a container passes; see {@linkcode passesFilters}. */
-export function passes(container: ContainerState, filters: readonly Filter[]): boolean {
-  return passesFilters(container, filters, TESTS);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Filter } from "../text/filter.ts";
+import { type Filter, passesFilters } from "../text/filter.ts";
 import type { Command } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
@@ -9,7 +9,7 @@ import { listAllContainers } from "../common/containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";
-import { parseContainerFilter, passes } from "./container_filter.ts";
+import { CONTAINER_FILTERS, parseContainerFilter } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { printProcesses } from "./processes.ts";
@@ -95,7 +95,7 @@ async function mentionOrphans(
 function chosen(containers: readonly ContainerState[], options: PsOptions): ContainerState[] {
   const found = containers
     .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
-    .filter((container) => passes(container, options.filter ?? []));
+    .filter((container) => passesFilters(container, options.filter, CONTAINER_FILTERS));
   return found.slice(0, options.latest ? 1 : options.last);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { parseContainerFilter, passes } from "./container_filter.ts";
+import { passesFilters } from "../text/filter.ts";
+import { CONTAINER_FILTERS, parseContainerFilter } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
 
 const base: ContainerState = {
@@ -83,7 +84,9 @@ Deno.test("ps: a long id is cut on a narrow screen, and what is beside it stays"
 Deno.test("ps: filters with one key are alternatives, and all keys have to be met", () => {
   const failed: ContainerState = { ...base, id: "db", status: "stopped", exitStatus: 3 };
   const of = (...texts: string[]) =>
-    [base, failed].filter((container) => passes(container, texts.map(parseContainerFilter)))
+    [base, failed].filter((container) =>
+      passesFilters(container, texts.map(parseContainerFilter), CONTAINER_FILTERS)
+    )
       .map(({ id }) => id);
   assert.deepEqual(of("status=running"), ["web"]);
   assert.deepEqual(of("status=exited"), ["db"]);

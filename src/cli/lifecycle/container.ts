@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Filter } from "../text/filter.ts";
+import { type Filter, passesFilters } from "../text/filter.ts";
 import { Command } from "commander";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
@@ -9,7 +9,7 @@ import { listAllContainers } from "../common/containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_fields.ts";
-import { parseContainerFilter, passes } from "../inspect/container_filter.ts";
+import { CONTAINER_FILTERS, parseContainerFilter } from "../inspect/container_filter.ts";
 import { print } from "../text/print.ts";
 
 /** `berth container` and its verb. */
@@ -47,7 +47,8 @@ function pruneContainersCommand(): Command {
         // What is being restarted is not over, and what was only created may be about to start.
         const exited = new Map(
           all.filter((container) =>
-            stateWord(container) === "exited" && passes(container, options.filter ?? [])
+            stateWord(container) === "exited" &&
+            passesFilters(container, options.filter, CONTAINER_FILTERS)
           ).map((container) => [container.id, container]),
         );
         const ids = [...exited.keys()];

@@ -7,7 +7,7 @@ export interface Filter {
   readonly value: string;
 }
 
-/** What each key of a `--filter` asks of a row. */
+/** The test of a row for each key of a `--filter`. */
 export type FilterTests<T> = Readonly<Record<string, (row: T, value: string) => boolean>>;
 
 /** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
@@ -21,7 +21,7 @@ export function parseFilter<T>(text: string, tests: FilterTests<T>): Filter {
 /** Returns whether a row passes: of filters with one key, one is enough; each key has to be met. */
 export function passesFilters<T>(
   row: T,
-  filters: readonly Filter[],
+  filters: readonly Filter[] = [],
   tests: FilterTests<T>,
 ): boolean {
   const keys = new Set(filters.map(({ key }) => key));
