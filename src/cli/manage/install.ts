@@ -6,8 +6,7 @@ import type { DaemonProgram } from "../common/daemon_program.ts";
 import { CliError } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
-import { type InstalledFile, installFile } from "./installed_file.ts";
-import { shellFiles } from "./shell_files.ts";
+import { type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
 
 /** What containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
