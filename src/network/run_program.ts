@@ -23,8 +23,8 @@ export interface ProgramOptions {
   /** Which runs it is one of: the program inherits their lock and their name. */
   readonly runs: PluginRuns;
   readonly env: Readonly<Record<string, string>>;
-  /** What it reads; nothing if left out. */
-  readonly input?: string;
+  /** The text that it reads from its standard input. */
+  readonly input: string;
   /** After so many milliseconds it is killed. */
   readonly timeoutMs: number;
   /** If it writes more bytes than these to one of its outputs, it is killed. */
@@ -82,7 +82,7 @@ export async function runProgram(
 
 function start(
   argv: readonly string[],
-  { spawn, runs: { containerId, lock }, env, input = "" }: ProgramOptions,
+  { spawn, runs: { containerId, lock }, env, input }: ProgramOptions,
   stdout: CapturedOutput,
   stderr: CapturedOutput,
 ) {

@@ -76,26 +76,15 @@ export async function setUp(
  */
 function preferFirst({ namespace }: NetworkPaths, { id, attachments }: NetworkRecord): void {
   if (attachments.length < 2) return;
-  try {
-    preferFirstDefaultRoute(namespace, attachments.map(({ ifname }) => ifname));
-  } catch (error) {
-    getLogger(["berth", "network"]).warn(
-      "{id}: cannot remove the default routes of its further networks: {reason}",
-      { id, reason: messageOf(error), error },
-    );
-  }
+  const what = "cannot remove the default routes of its further networks";
+  const ifnames = attachments.map(({ ifname }) => ifname);
+  orLog("warn", what, { id }, () => preferFirstDefaultRoute(namespace, ifnames));
 }
 
 /** What the daemon may not change, as where its `/proc/sys` is read-only, stays as the kernel has it. */
 function letUsers({ namespace }: NetworkPaths, { id }: NetworkRecord): void {
-  try {
-    letUsersBindAndPing(namespace);
-  } catch (error) {
-    getLogger(["berth", "network"]).debug(
-      "{id}: cannot let its users bind low ports and ping: {reason}",
-      { id, reason: messageOf(error), error },
-    );
-  }
+  const what = "cannot let its users bind low ports and ping";
+  orLog("debug", what, { id }, () => letUsersBindAndPing(namespace));
 }
 
 /**
@@ -105,19 +94,23 @@ function letUsers({ namespace }: NetworkPaths, { id }: NetworkRecord): void {
  */
 function announce({ namespace }: NetworkPaths, { id, attachments }: NetworkRecord): void {
   for (const { ifname } of attachments) {
-    try {
-      announceAddresses(namespace, ifname);
-    } catch (error) {
-      getLogger(["berth", "network"]).debug(
-        "{id}: cannot announce the addresses of {ifname}: {reason}",
-        {
-          id,
-          ifname,
-          reason: messageOf(error),
-          error,
-        },
-      );
-    }
+    const what = "cannot announce the addresses of {ifname}";
+    orLog("debug", what, { id, ifname }, () => announceAddresses(namespace, ifname));
+  }
+}
+
+/** Takes a step that a network does without if it has to; then logs what failed, and why. */
+function orLog(
+  level: "debug" | "warn",
+  what: string,
+  about: { readonly id: string; readonly ifname?: string },
+  step: () => void,
+): void {
+  try {
+    step();
+  } catch (error) {
+    const properties = { ...about, reason: messageOf(error), error };
+    getLogger(["berth", "network"])[level](`{id}: ${what}: {reason}`, properties);
   }
 }
 
@@ -128,10 +121,7 @@ function writeFailure(paths: NetworkPaths, record: NetworkRecord): void {
   } catch (error) {
     getLogger(["berth", "network"]).warn(
       "{id}: cannot record what a plugin has failed with: {error}",
-      {
-        id: record.id,
-        error: messageOf(error),
-      },
+      { id: record.id, error: messageOf(error) },
     );
   }
 }
