@@ -2,10 +2,10 @@
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
 import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
-import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { rootPathIn } from "../container/root_path.ts";
 
 /** The root directory of a container, held open. */
 export class ContainerRoot implements Disposable {
@@ -75,10 +75,7 @@ function rootfsOf({ bundle }: ContainerState): string {
   const paths = bundlePaths(bundle);
   const mounts = readJson<BundleRecord>(paths.record)?.rootfs ?? [];
   if (mounts.some(({ target }) => target === undefined || target === "/")) return paths.rootfs;
-  const root = readJson<Record<string, unknown>>(paths.config)?.["root"];
-  const path = isRecord(root) ? root["path"] : undefined;
-  if (typeof path !== "string") throw new CliError(`${paths.config} names no root.path`);
-  return path.startsWith("/") ? path : `${bundle}/${path}`;
+  return rootPathIn(bundle);
 }
 
 /** Returns the host's id of the container's root (user_namespaces(7)). */

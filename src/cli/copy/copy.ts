@@ -109,9 +109,7 @@ export async function extract(
 }
 
 function notFound(place: Place, error: unknown): unknown {
-  const isMissing = error instanceof Deno.errors.NotFound ||
-    errnoNameOf(error) === "ENOENT";
-  return isMissing
+  return errnoNameOf(error) === "ENOENT"
     ? new CliError(`${place.path}: no such file or directory`, { cause: error })
     : withPath(place.shown, "read", error);
 }

@@ -96,6 +96,5 @@ export class Place {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-    ["ENOENT", "ENOTDIR"].includes(errnoNameOf(error) ?? "");
+  return ["ENOENT", "ENOTDIR"].includes(errnoNameOf(error) ?? "");
 }

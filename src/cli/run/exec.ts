@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { type Command, Option } from "commander";
-import { readJson } from "../../oci/bundle_layout.ts";
 import { knownCapabilities } from "../../oci/spec/capabilities.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
@@ -11,6 +10,7 @@ import type { ContainerOptions } from "../options/options.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { rootPathIn } from "../container/root_path.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
@@ -71,15 +71,8 @@ export function execCommand(): Command {
           const start = async () => {
             await daemon.call("container.exec", { id, execId, process, ...streams.params });
           };
-          const end = await runSession({
-            daemon,
-            id,
-            execId,
-            streams,
-            signals,
-            detachKeys,
-            start,
-          });
+          const target = { daemon, id, execId, streams, signals, detachKeys, start };
+          const end = await runSession(target);
           if (end.how === "exited") await forget(daemon, id, execId);
           exitAfter(end, { id, execId });
         } finally {
@@ -137,7 +130,8 @@ async function userOf(
   const [, uid, gid] = /^(\d{1,9}):(\d{1,9})$/.exec(user) ?? [];
   if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   try {
-    return resolveUser(await rootfsOf(daemon, id), user);
+    const { bundle } = await daemon.call("container.state", { id });
+    return resolveUser(rootPathIn(bundle), user);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     throw new CliError(
@@ -145,15 +139,6 @@ async function userOf(
       { cause: error },
     );
   }
-}
-
-/** Where the container's root filesystem is, as its bundle says. */
-async function rootfsOf(daemon: DaemonConnection, id: string): Promise<string> {
-  const { bundle } = await daemon.call("container.state", { id });
-  const spec = readJson<{ root?: { path?: unknown } }>(`${bundle}/config.json`);
-  const path = spec?.root?.path;
-  if (typeof path !== "string") throw new CliError(`${bundle}/config.json names no root.path`);
-  return path.startsWith("/") ? path : `${bundle}/${path}`;
 }
 
 function consoleSize(): { height: number; width: number } {
