@@ -65,7 +65,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       subcommandTerm: (command) => command.name(),
       formatHelp: shortHelp,
     });
-  // What -v was before.
+  // The former spelling of -v.
   program.version(VERSION, "-V").options.at(-1)?.hideHelp();
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Common commands:": [
@@ -138,7 +138,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
   return program.helpCommand(false);
 }
 
-/** Runs the command line and returns the exit status. Errors are told in one line. */
+/** Runs the command line and returns the exit status. Prints an error in one line. */
 export async function runCli(args: readonly string[], daemon: DaemonProgram): Promise<number> {
   // As a shell has it: set to nothing is not set.
   if (Deno.env.get("BERTH_SOCKET") === "") Deno.env.delete("BERTH_SOCKET");

@@ -24,7 +24,7 @@ function isCausedBy(error: unknown, type: new (message: string) => Error): boole
   return error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, type);
 }
 
-/** Dials a socket of berth's, and says for people what is wrong when no daemon answers there. */
+/** Dials a socket of berth's. Throws a {@linkcode CliError} with `start` where nobody listens. */
 export async function dialFor(socket: string, start: string): Promise<Peer> {
   try {
     return await dial(socket, {
@@ -160,7 +160,7 @@ export class DaemonConnection implements Disposable {
     let after = params.after;
     // The first events may come in one piece with the answer, before that is dealt with.
     let early: Event[] | undefined;
-    // What the listener throws comes up in the peer, which would only log it.
+    // An error of the listener comes up in the peer, which would only log it.
     const failed = Promise.withResolvers<never>();
     const take = (event: Event) => {
       after = event.seq;

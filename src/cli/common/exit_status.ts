@@ -10,7 +10,7 @@ export const EXIT_NOT_FOUND = 127;
 /** Something that a person has to be told in one line; carries no stack worth showing. */
 export class CliError extends Error {
   override name = "CliError";
-  /** What the process exits with. */
+  /** The exit status of the process. */
   readonly status: number;
 
   constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
@@ -19,7 +19,7 @@ export class CliError extends Error {
   }
 }
 
-// What runc 1.x and crun 1.x say when the command is missing or may not be executed. runc names the
+// The messages of runc 1.x and crun 1.x for a command that is missing or may not be executed. runc names the
 // `exec` of the command first, which tells it from a missing mount source or working directory. A
 // path that leads through a file leads nowhere: 127, as dockerd has it. A directory is "permission
 // denied" or "is a directory" to runc (as Go changed its mind), "operation not permitted" to crun.

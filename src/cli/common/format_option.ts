@@ -6,10 +6,10 @@ import { renderTemplate } from "../text/template_render.ts";
 import { CliError } from "./exit_status.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** What `--format` asks for. */
+/** The value of `--format`. */
 export type Format = Template | "json";
 
-/** What `--format` of a list asks for; as docker has it, `table` is the usual table. */
+/** The value of `--format` of a list; as docker has it, `table` is the usual table. */
 export type RowFormat = Format | "table";
 
 /** Adds `--format` for a list, whose fields have docker's names. */
@@ -58,7 +58,7 @@ export function printFormatted(format: Format, data: unknown): void {
 }
 
 /**
- * Returns what a template makes of some data. Throws a {@linkcode CliError} where the two do not fit.
+ * Returns what `render` returns. Throws a {@linkcode CliError} where the template and the data do not fit.
  */
 export function explainFormat<T>(render: () => T): T {
   try {

@@ -5,7 +5,7 @@ import { CliError } from "./exit_status.ts";
 /** The signals that ask a command to end, and their numbers (signal(7), the same on every machine). */
 const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** What a shell adds to the number of the signal that has ended a command. */
+/** The exit status of a command that a signal has ended is this and the number of the signal. */
 const ENDED_BY_SIGNAL = 128;
 
 /**

@@ -25,8 +25,8 @@ export class Sampler {
   }
 
   /**
-   * What the containers use now; waits for a daemon that is away. One that is gone is left out, but
-   * one that was asked for by id and is not there at the first sample is an error.
+   * Returns the usage of each container now; waits for a daemon that is away. A container that is gone is
+   * left out, but one that was asked for by id must be there at the first sample.
    */
   async sample(): Promise<Usage[]> {
     const before = this.#last;

@@ -4,7 +4,7 @@ import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { formatBytes } from "../text/format.ts";
 import { columns, formatRows, type ListField, type ListFields } from "../text/rows.ts";
 
-/** What a container uses right now; what its cgroup does not tell is absent. */
+/** The resources that a container uses right now; figures that its cgroup does not tell are absent. */
 export interface Usage {
   readonly id: string;
   /** How it is: created, running or paused; absent where that was not asked. */
@@ -21,7 +21,7 @@ export interface Usage {
   readonly writeBytes?: number;
 }
 
-/** What a container uses, from its latest sample and the one before. */
+/** Returns the usage of a container, from its latest sample and the one before. */
 export function usageOf(id: string, before: Stats | undefined, after: Stats): Usage {
   const cpu = cpuPercent(before, after);
   const { memory, pids, io } = after;
@@ -56,7 +56,7 @@ const memoryShare = ({ memoryBytes, memoryLimitBytes }: Usage) =>
 
 const asDocker = (value: number) => `${value.toFixed(2)}%`;
 
-/** What `stats` can show of a container, by docker's names and berth's own. */
+/** The fields that `stats` can show of a container, by docker's names and berth's own. */
 export const USAGE_FIELDS: ListFields<Usage> = {
   ID: { header: "ID", value: ({ id }) => id },
   Name: { header: "NAME", value: ({ id }) => id },

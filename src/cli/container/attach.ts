@@ -61,7 +61,7 @@ function openLogOutput(state: ContainerState, options: AttachOptions): Output | 
   const { id, log, status, terminal } = state;
   const path = log?.path || filePath(state.stdout);
   if (path === undefined) return undefined;
-  // What was written before was for others to see.
+  // Earlier output was for others to see.
   const fromNow = !options.start || status !== "created";
   try {
     if (log?.driver === "cri") return new LogOutput(path, { fromNow });

@@ -45,7 +45,7 @@ export function createDir(
 }
 
 /**
- * What may be there of an id of which there is no container any more: the daemon, which deletes a
+ * Returns the paths that may be left of an id whose container is gone: the daemon, which deletes a
  * container whose shim has died, may leave these.
  */
 function orphanPaths(root: string, id: string): string[] {
@@ -56,7 +56,7 @@ function orphanPaths(root: string, id: string): string[] {
   ];
 }
 
-/** A container of which the daemon knows by another id has files below this one. */
+/** Returns whether a container that the daemon knows by another id has files below this one. */
 function isBeingRenamed(root: string, id: string): boolean {
   return unlessDenied(() => idsBeingRenamed(root).has(id));
 }

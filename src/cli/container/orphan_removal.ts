@@ -6,13 +6,13 @@ import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
 import { OWN_DIR_KINDS, removeEmptyDir } from "../../oci/own_dirs_layout.ts";
 
 /**
- * The removal of what containers have left. What a command has made for a container that it creates
- * is locked until the daemon knows of that container, and stays. The rest is locked here from the
- * beginning, so that who then asks the daemon knows of each path whose it is.
+ * The removal of leftovers of containers. The directories of a container that is being created are
+ * locked by its command until the daemon knows of that container; they stay. The others are locked here
+ * before the daemon is asked, so that its answer says of each path whose it is.
  */
 export class OrphanRemoval implements Disposable {
   readonly #locks = new DisposableStack();
-  /** What to remove, by the path that was given. */
+  /** The paths to remove, by the path that was given. */
   readonly #parts = new Map<string, readonly string[]>();
 
   /** Locks what is at these paths. */

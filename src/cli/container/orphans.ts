@@ -3,7 +3,7 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { orphansBelow, type OwnedPath } from "./container_dirs.ts";
 
-/** What containers that are gone have left. */
+/** The leftovers of containers that are gone. */
 export interface Orphans {
   /** Paths to remove. */
   readonly old: readonly string[];
@@ -12,8 +12,8 @@ export interface Orphans {
 }
 
 /**
- * What is younger is left alone, in milliseconds: a command that creates a container makes its files
- * before the daemon knows of the container.
+ * A younger path is left alone, in milliseconds: a command that creates a container makes its files before
+ * the daemon knows of the container.
  */
 const MIN_AGE = 10 * 60_000;
 

@@ -23,15 +23,15 @@ export async function removeContainer(
   await removeState(daemon, root, state, force);
 }
 
-/** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
+/** The members of a state that `--rm` keeps from the beginning, for the container may be gone at its end. */
 export type ContainerRef = Pick<
   ContainerState,
   "id" | "instance" | "createdAt" | "stdin" | "stdout" | "stderr" | "labels"
 >;
 
 /**
- * The same for `--rm`, of the one container that was made: the daemon may have deleted it already,
- * because its shim died, and another one that has its id by now stays.
+ * Removes the one container that was made, as {@linkcode removeContainer} does. The daemon may have
+ * deleted it already, because its shim died. Another container that has its id by now stays.
  */
 export async function removeInstance(
   daemon: DaemonConnection,
@@ -88,8 +88,8 @@ export function removeLeftovers(
 }
 
 /**
- * Removes what is there of an id that is no container's: one that is being created, whose files its
- * command then removes, and what one has left that is gone. Returns whether there was anything.
+ * Removes what is there of an id that no container has: cancels a create, whose command then removes its
+ * files, and removes the leftovers of a container that is gone. Returns whether there was anything.
  */
 export async function removeLeft(
   daemon: DaemonConnection,

@@ -10,9 +10,9 @@ import { rootPathIn } from "../container/root_path.ts";
 /** The root directory of a container, held open. */
 export class ContainerRoot implements Disposable {
   readonly #fd: OwnedFd;
-  /** The container's. */
+  /** The id of the container. */
   readonly id: string;
-  /** Whom the container's root user is on the host. */
+  /** The host's ids of the container's root user. */
   readonly owner: { readonly uid: number; readonly gid: number };
 
   private constructor(id: string, fd: OwnedFd, owner: { uid: number; gid: number }) {
@@ -70,7 +70,7 @@ export class ContainerRoot implements Disposable {
   }
 }
 
-/** Where the root filesystem is: mounts that were given for it are on the bundle's own directory. */
+/** Returns the path of the root filesystem; mounts that were given for it are in the bundle. */
 function rootfsOf({ bundle }: ContainerState): string {
   const paths = bundlePaths(bundle);
   const mounts = readJson<BundleRecord>(paths.record)?.rootfs ?? [];

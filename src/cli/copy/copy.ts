@@ -8,7 +8,7 @@ import { readTar } from "./tar_reader.ts";
 import { withPath } from "./with_path.ts";
 import { unpack, type UnpackOptions } from "./unpack.ts";
 
-/** What is packed: an entry of a directory, under the name it gets. */
+/** The file or directory to copy. */
 interface CopySource {
   readonly place: Place;
   readonly isDirectory: boolean;
@@ -41,7 +41,7 @@ export async function* packSource(
   as: string,
   onSkipped: OnSkipped,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  // What `/` and `x/..` hold has no name in a parent.
+  // `/` and `x/..` have no name in a parent.
   const isNamed = place.name !== "" && place.name !== "." && place.name !== "..";
   using dir = isNamed ? place.parent.openDirectory() : place.openDirectory();
   const name = isNamed ? place.name : ".";

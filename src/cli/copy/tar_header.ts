@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { concat } from "../../concat.ts";
 
-/** What an entry of an archive is. */
+/** The type of an entry of an archive. */
 export type EntryType =
   | "file"
   | "directory"
@@ -84,7 +84,7 @@ function ustar(entry: TarEntry, flag: string): Uint8Array<ArrayBuffer> {
     block.set(encoder.encode(text).subarray(0, length), at);
   const octal = (at: number, digits: number, value: number) => {
     const text = Math.max(0, Math.floor(value)).toString(8);
-    // What does not fit stands in the header of pax before this.
+    // A number that does not fit stands in the header of pax before this.
     put(at, digits, text.length > digits ? "0".repeat(digits) : text.padStart(digits, "0"));
   };
   put(0, 100, entry.path);

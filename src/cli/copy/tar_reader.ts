@@ -8,7 +8,7 @@ import {
   type TarEntry,
 } from "./tar_header.ts";
 
-/** What berth keeps in memory of what is told about one entry, in bytes. */
+/** The most that extended headers may hold about one entry, in bytes. */
 const MAX_EXTENDED = 1024 * 1024;
 
 /** An entry, and its content while nothing after it has been read. */
@@ -59,7 +59,7 @@ export async function* readTar(
       content: contentOf(input, rest),
     };
     next = new Map();
-    // What was not read of it.
+    // The rest of it that was not read.
     for await (const _ of contentOf(input, rest)) continue;
     await input.takeAll(padding(held).length);
   }

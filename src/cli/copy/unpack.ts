@@ -24,7 +24,7 @@ import { withPath } from "./with_path.ts";
 
 /** Owner and place of the files that {@linkcode unpack} makes, and a listener for others. */
 export interface UnpackOptions {
-  /** Whose the files become; `archive`: those whom the archive names. */
+  /** The owner of the files; `archive`: the one whom the archive names. */
   readonly owner: { readonly uid: number; readonly gid: number } | "archive";
   /** Called with each entry that is left out. */
   readonly onSkipped: OnSkipped;

@@ -9,7 +9,7 @@ import type { CreateInput } from "./create_input.ts";
 import { workingDirFault } from "./working_dir.ts";
 
 /**
- * Checks what the image's config asks for and the options do not, and the working directory of either.
+ * Checks the settings of the image's config that no option replaces, and the working directory.
  *
  * @throws {ImageError} with what to do instead.
  */
@@ -42,7 +42,7 @@ function checkWorkingDir(
   try {
     fault = workingDirFault(rootfs, workdir || imageDir, mounts, volumes);
   } catch (error) {
-    // What this user may not see the runtime will.
+    // The runtime may see more than this user.
     if (!isRefused(error)) throw error;
   }
   if (fault === undefined) return;

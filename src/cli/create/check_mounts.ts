@@ -42,7 +42,7 @@ function faultOf(mount: MountOption, path: string, end: string | undefined): str
 
 /**
  * Returns where a path leads in a container that has these mounts; undefined where that is in a circle.
- * What this user may not see is taken for no link.
+ * A path that this user may not see is taken for no link.
  */
 export function endInContainer(
   rootfs: string,
@@ -65,7 +65,7 @@ export function inOrder<Mount extends Pick<MountOption, "destination">>(
   );
 }
 
-/** What is at a place in a container; of one without `source` nothing is known. */
+/** A place in a container and its source; nothing is known of a place without one. */
 interface MountedRoot {
   /** Where it is, without links; empty for the root. */
   readonly place: string;

@@ -23,15 +23,15 @@ const SOON_MS = 3_000;
 const AWAY_MS = 60_000;
 
 /**
- * What a container of this id is to be made from, without its stdio. `held` gets the locks of what was
- * made for it.
+ * Returns the params of the container of this id, without its stdio. `held` gets the locks of the
+ * directories that were made for it.
  */
 export type RequestFor = (
   id: string,
   held: DisposableStack,
 ) => ContainerCreateParams | Promise<ContainerCreateParams>;
 
-/** How a container is to be created. */
+/** The id and stdin of the container, and the signal that takes its create back. */
 export interface CreationOptions {
   /** Its id; left out: a random one. */
   readonly name?: string | undefined;
@@ -114,9 +114,9 @@ async function takeBack(daemon: DaemonConnection, id: string, instance: string):
 }
 
 /**
- * What became of a create that lost its daemon, as the next daemon says: the error that it ended
- * with, or undefined where it has made its container nevertheless. Throws a {@linkcode CliError}
- * when no daemon comes: what was made for the container then stays.
+ * Returns the error of a create that lost its daemon, as the next daemon knows it; undefined if the
+ * container was made nevertheless. Throws a {@linkcode CliError} when no daemon comes; the container's
+ * directories then stay.
  */
 async function outcome(
   daemon: DaemonConnection,

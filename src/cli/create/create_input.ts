@@ -12,10 +12,10 @@ import type { OptionFiles } from "./option_files.ts";
 /** Params of `container.create`. */
 export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">;
 
-/** What a container is to be made from. */
+/** The options, files and settings that a container is made from. */
 export interface CreateInput {
   readonly options: ContainerOptions;
-  /** What the files hold that the options name. */
+  /** The content of the files that the options name. */
   readonly files: OptionFiles;
   /** The root filesystem, with the command that runs in it. */
   readonly rootfs: Rootfs;
@@ -25,7 +25,7 @@ export interface CreateInput {
   readonly namespaces: Namespaces;
   /** The network that CNI plugins make, if it gets one. */
   readonly network?: NetworkParams | undefined;
-  /** What the daemon's config says of containers. */
+  /** The defaults of the daemon's config for containers. */
   readonly defaults: SecurityDefaults & { readonly openFiles?: number | undefined };
   /** Choose the user namespace of the container. */
   readonly userNamespaces: UserNamespaces;

@@ -18,9 +18,9 @@ import { endInContainer } from "./check_mounts.ts";
 import { type CreateInput, userOf } from "./create_input.ts";
 import { printStderr } from "../text/print.ts";
 
-/** What was made for a container that is being created. */
+/** The directories that were made for a container that is being created. */
 export interface OwnDirs {
-  /** The labels that name its directories. */
+  /** The labels that name them. */
   readonly labels: Record<string, string>;
   /** Their locks; see {@linkcode createDir}. */
   readonly held: DisposableStack;
@@ -133,7 +133,7 @@ export function etcMounts(
   return writeEtcFiles(dir, texts);
 }
 
-/** The options that say what stands in a file. */
+/** The options that change a generated file. */
 const OPTIONS_OF: Readonly<
   Record<string, readonly ("addHost" | "dns" | "dnsSearch" | "dnsOption")[]>
 > = {

@@ -8,7 +8,7 @@ import { readLinesFile } from "../options/environment.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { labelEntry, type Pairs } from "../options/pairs.ts";
 
-/** What the files hold that options name. */
+/** The content of the files that options name. */
 export interface OptionFiles {
   /** The variables of `--env-file`. */
   readonly env: readonly string[];

@@ -15,10 +15,10 @@ import { writeEtcFile } from "../options/etc_files.ts";
 /** The file beside a checkpoint that says how to make its container again. */
 const FILE = "berth-restore.json";
 
-/** What a container has that goes with it, by the label that names it. */
+/** The directories that are removed with a container, by their labels, with a verb. */
 const GOING = { [OVERLAY_LABEL]: "overlay is", [VOLUMES_LABEL]: "anonymous volumes are" };
 
-/** What has to be known to make the container again: create's params without id and stdio. */
+/** The params of a create that make the container again: those but id and stdio. */
 type RestoreParams = Pick<
   ContainerCreateParams,
   | "spec"
@@ -32,7 +32,7 @@ type RestoreParams = Pick<
   | "stopTimeout"
 >;
 
-/** What stands in the file. */
+/** The content of the file. */
 interface RestoreRecord extends RestoreParams {
   /** Id of the container that was checkpointed; missing in a checkpoint of berth before 0.2. */
   readonly id?: string;
@@ -69,7 +69,7 @@ export function saveForRestore(path: string, state: ContainerState): void {
   writeJsonAtomic(`${path}/${FILE}`, record);
 }
 
-/** What asks for the same log, in the place that is the new container's. Only CRI records rotate. */
+/** Returns the params of the same log, in the new container's place. Only CRI records rotate. */
 function logParams({ driver, maxSize, maxFile }: LogState): LogParams {
   return driver === "cri" ? { driver, maxSize, maxFile } : { driver };
 }

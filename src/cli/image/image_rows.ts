@@ -21,7 +21,7 @@ export interface ImageRow {
   readonly digest: string;
   /** RFC 3339; undefined where the image does not say. */
   readonly created: string | undefined;
-  /** What its layers hold, in bytes; shared ones count. */
+  /** The size of its layers, in bytes; shared ones count. */
   readonly size: number;
   /** Ids of containers. */
   readonly usedBy: readonly string[];
@@ -68,7 +68,7 @@ function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "create
   }
 }
 
-/** What `--format` and the table can show, by docker's names and berth's own. */
+/** The fields that `--format` and the table can show, by docker's names and berth's own. */
 export const IMAGE_FIELDS: ListFields<ImageRow> = {
   Image: { header: "IMAGE", value: ({ name }) => name === undefined ? NONE : shortName(name) },
   Repository: { header: "REPOSITORY", value: ({ name }) => splitName(name).repository },
@@ -130,7 +130,7 @@ export function parsePruneFilter(text: string): PruneFilter {
   }
   if (key === "until") {
     const time = parseTime(value);
-    // What does not say when it was made is older than anything, as to docker.
+    // An image without a date is older than any other, as to docker.
     return (store, image) => Date.parse(configOf(store, image).created ?? "1970-01-01") < time;
   }
   const has = key === "label";

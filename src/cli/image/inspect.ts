@@ -6,10 +6,10 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { print, printJson } from "../text/print.ts";
 import { withStore } from "./store.ts";
 
-/** The members of what is shown. */
+/** The members that a template may name. */
 const MEMBERS = ["id", "digest", "names", "pulledAt", "size", "layers", "config"];
 
-/** What docker has in members that berth has not. */
+/** Advice for members of docker's that berth has not. */
 const INSTEAD: Readonly<Record<string, string>> = {
   RepoTags: "take .names",
   RepoDigests: "take .digest",

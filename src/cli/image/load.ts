@@ -11,7 +11,7 @@ import { print, printStderr } from "../text/print.ts";
 import { notesOf } from "./pull_progress.ts";
 import { whileUsing, withStore } from "./store.ts";
 
-/** What messages call standard input. */
+/** The name of standard input in messages. */
 const STDIN_NAME = "standard input";
 
 /** `berth image load` and `berth load` */
@@ -43,7 +43,7 @@ export function loadCommand(): Command {
 }
 
 /**
- * Returns what a path leads to, which may also be a pipe, as `/dev/fd/63` of a shell's `<(…)`.
+ * Returns stat(2) of an archive, which may also be a pipe, as `/dev/fd/63` of a shell's `<(…)`.
  *
  * @throws {CliError} where nothing is there, or a directory.
  */
@@ -73,7 +73,7 @@ async function archiveAt(path: string, signal: AbortSignal): Promise<ArchiveSour
   return { name: name ?? path, content: name ?? await openFile(path, signal) };
 }
 
-/** Returns what standard input brings, which must not be a person. */
+/** Returns the content of standard input, which must not be a terminal. */
 function stdinOf(instead: string): ReadableStream<Uint8Array<ArrayBuffer>> {
   if (!Deno.stdin.isTerminal()) return Deno.stdin.readable;
   throw new CliError(`say which archive: ${instead}, or pass it on standard input`);

@@ -35,18 +35,18 @@ export interface ContainerImage {
   readonly config: ImageConfig;
 }
 
-/** The options that say what a container is made from. */
+/** The options that name the source of a container. */
 export interface RootfsOptions extends RegistryOptions, QuietOption {
   readonly rootfs?: string;
   readonly overlay?: true;
   readonly bundle?: string;
   readonly entrypoint?: string;
   readonly pull?: "missing" | "always" | "never";
-  /** What is told of an image that is pulled. */
+  /** Which notes are printed of an image that is pulled. */
   readonly notes?: NoteOptions;
 }
 
-/** What a container's root filesystem is made from. It is held until it is disposed of. */
+/** The source of a container's root filesystem. It is held until it is disposed of. */
 export interface Rootfs extends Disposable {
   /** Where names are looked up; the path is this process's alone. */
   readonly path: string;
@@ -60,9 +60,8 @@ export interface Rootfs extends Disposable {
 }
 
 /**
- * Opens what `run` and `create` were told to make a container from: the directory of `--rootfs`, or
- * the image that the first argument names, which is pulled as `--pull` says. `--bundle` says it all by
- * itself.
+ * Opens the source of the container that `run` or `create` makes: the directory of `--rootfs`, or the
+ * image that the first argument names, which is pulled as `--pull` says. A `--bundle` needs none.
  *
  * @throws {CliError} if nothing was named, or no command.
  * @throws {ImageError} if there is no such image; the signal's reason.
@@ -107,7 +106,7 @@ async function openImage(
   const hold = () => holdImage(store, options, name, command, signal);
   try {
     const held = await hold().catch(async (error: unknown) => {
-      // What an earlier pull was refused may be in the way.
+      // An image that an earlier pull refused may be in the way.
       if (!(error instanceof ImageClashError) || !await removeRefused(store)) throw error;
       return await hold();
     });
@@ -172,7 +171,7 @@ function checkVisibleUserFiles(rootfs: string): void {
   }
 }
 
-/** Does with an image what it may not be fit for; the error then names it. */
+/** Runs `check` on an image, which may not be fit for it; the error then names the image. */
 function asImage<T>(name: string, check: () => T): T {
   try {
     return check();
@@ -203,7 +202,7 @@ async function obtain(
         if (found === undefined) throw new ImageError(message);
         throw new ImageNotFoundError(message);
       }
-      // What lies on this machine may have changed, and costs little to look at.
+      // A source on this machine may have changed, and costs little to look at.
       if (pull === "never" || found === undefined || !parseReference(name).local) {
         return { image, here: found ?? name };
       }
@@ -227,7 +226,7 @@ async function obtain(
   }
 }
 
-/** Returns what to say of an image for another machine than was asked for; empty for none such. */
+/** Returns the fault of an image for another machine than was asked for; empty if it has none. */
 function otherPlatform(
   store: ImageStore,
   image: StoredImage,

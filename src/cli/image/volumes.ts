@@ -28,7 +28,7 @@ export interface VolumeMount {
   readonly options: string[];
 }
 
-/** Whose an empty volume is. */
+/** The owner of an empty volume. */
 export interface VolumeOwner {
   readonly uid: number;
   readonly gid: number;

@@ -9,7 +9,7 @@ import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";
 
-/** What `ps` can show of a container, by docker's names. */
+/** The fields that `ps` can show of a container, by docker's names. */
 export const CONTAINER_FIELDS: ListFields<ContainerState> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },

@@ -25,7 +25,7 @@ const MEMBERS: Readonly<Record<keyof Event, true>> = {
   ...{ newId: true, restart: true, error: true },
 };
 
-/** What docker has in members that berth has not. */
+/** Advice for members of docker's that berth has not. */
 const INSTEAD: Readonly<Record<string, string>> = {
   Action: "take .type",
   Actor: "take .id and .labels",

@@ -16,7 +16,7 @@ interface InspectOptions {
   readonly format?: Format;
 }
 
-/** The members of what is shown. */
+/** The members that a template may name. */
 const MEMBERS: Readonly<Record<keyof ContainerState | "spec" | "resources", true>> = {
   ...{ id: true, instance: true, status: true, pid: true, bundle: true, runtime: true },
   ...{ terminal: true, stdin: true, stdout: true, stderr: true, log: true, labels: true },
@@ -27,7 +27,7 @@ const MEMBERS: Readonly<Record<keyof ContainerState | "spec" | "resources", true
   ...{ stopSignal: true, stopTimeout: true },
 };
 
-/** What docker has in members that berth has not. */
+/** Advice for members of docker's that berth has not. */
 const INSTEAD: Readonly<Record<string, string>> = {
   Name: "take .id",
   State: "take .status, .pid, .exitStatus, .startedAt and .exitedAt",

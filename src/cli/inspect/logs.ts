@@ -71,7 +71,7 @@ async function showLog(
   const output = await openLog(state, options, prefix);
   // At once: the other containers that are followed may be silent for long.
   output.ended.then((end) => end === "unwritable" && exitUnread(), () => {
-    // What else has failed is what the drain throws.
+    // The drain throws any other error.
   });
   if (options.follow) {
     await Promise.race([output.ended, waitForGood(daemon, id)]);

@@ -22,7 +22,7 @@ interface StatsOptions {
 /** How far apart the two samples of `--no-stream` are, ms: CPU use is a rate. */
 const ONCE_MS = 500;
 
-/** What is said of the containers that a low screen has no room for. */
+/** The hint beside the number of containers that a low screen has no room for. */
 const MORE = '("berth top" scrolls)';
 
 /** `berth stats` */

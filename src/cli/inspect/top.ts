@@ -37,7 +37,7 @@ export function topCommand(): Command {
     });
 }
 
-/** Shows what containers use until the caller leaves. */
+/** Shows the usage of containers until the caller leaves. */
 async function watch(daemon: DaemonConnection, intervalMs: number): Promise<void> {
   using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
   using _terminal = fullScreen();

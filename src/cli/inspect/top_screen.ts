@@ -4,10 +4,10 @@ import { formatBytes } from "../text/format.ts";
 import { colored } from "../text/print.ts";
 import { fit } from "../text/table.ts";
 
-/** What the rows are sorted by. */
+/** The order of the rows. */
 type SortKey = "cpu" | "memory" | "pids" | "name";
 
-/** What each key sorts by. */
+/** The order that each key sets. */
 const SORT_KEYS: Readonly<Record<string, SortKey>> = {
   c: "cpu",
   m: "memory",
@@ -33,12 +33,12 @@ const FOOTER = "c CPU  m memory  p PIDs  n name  ↑↓ scroll  q quit";
 /** Rows around the table's body: title, a blank, the table's header, a blank, the footer. */
 const FRAME = 5;
 
-/** What `berth top` shows, and what its keys have made of it. */
+/** The screen of `berth top`, in the order and at the place that its keys have set. */
 export class TopScreen {
   #sort: SortKey = "cpu";
   #offset = 0;
 
-  /** Takes what was typed. Returns whether it means to leave. */
+  /** Takes the keys that were typed. Returns `quit` if one of them means to leave. */
   type(text: string): "quit" | "stay" {
     // deno-lint-ignore no-control-regex -- cursor keys are escape sequences
     for (const key of text.match(/\x1b[[O][0-9]*[A-Z~]|./gsu) ?? []) {
@@ -49,7 +49,7 @@ export class TopScreen {
     return "stay";
   }
 
-  /** Returns what draws the screen, from its first cell on. */
+  /** Returns the text that draws the screen, from its first cell on. */
   draw(
     usages: readonly Usage[],
     states: ReadonlyMap<string, string>,

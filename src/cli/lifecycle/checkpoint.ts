@@ -53,7 +53,7 @@ export function checkpointCommand(): Command {
     });
 }
 
-/** What to say of a checkpoint whose end is not known. */
+/** Returns the message for a checkpoint whose end is not known. */
 function unknownEnd(id: string, path: string, error: Error): string {
   return `checkpoint of ${id}: ${error.message}; it may still succeed, so ${path} is kept: ` +
     `"berth events --after 0 --id ${id}" tells whether it was checkpointed, "berth ps" whether it runs`;

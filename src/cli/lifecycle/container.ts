@@ -44,7 +44,7 @@ function pruneContainersCommand(): Command {
     .action(async (options: PruneOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const all = await listAllContainers(daemon);
-        // What is being restarted is not over, and what was only created may be about to start.
+        // A container that restarts is not over, and one that was only created may be about to start.
         const exited = new Map(
           all.filter((container) =>
             stateWord(container) === "exited" &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { concat } from "../../concat.ts";
 
-/** Which records are printed, and how. */
+/** Chooses the records that are printed, and their form. */
 export interface PrintOptions {
   /** Only records of this stream. */
   readonly stream?: "stdout" | "stderr" | undefined;
@@ -15,13 +15,13 @@ export interface PrintOptions {
   readonly prefix?: string | undefined;
 }
 
-/** Takes what is to be printed on a stream. */
+/** Prints bytes on a stream. */
 export type Print = (stream: "stdout" | "stderr", bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 const SPACE = 32, NEWLINE = 10, TAG_PARTIAL = 80, /* P */ TAG_FULL = 70 /* F */;
 /** The letter by which the streams differ, and where it stands in their names. */
 const LETTER_AT = 3, LETTER_OUT = 111, /* o */ LETTER_ERR = 101 /* e */;
-/** What stands between time and content: ` stdout F `. */
+/** Bytes between time and content: ` stdout F `. */
 const AFTER_TIME = 10;
 /** A time is not longer. */
 const MAX_TIME = 40;
@@ -52,7 +52,7 @@ export function parseHead(bytes: Uint8Array, at: number, end: number): RecordHea
   return { stream, partial: tag === TAG_PARTIAL, timeEnd };
 }
 
-/** Prints what records of the CRI log format contain. What is no record is passed over. */
+/** Prints the content of records of the CRI log format. Bytes that are no record are passed over. */
 export class CriPrinter {
   readonly #options: PrintOptions;
   readonly #print: Print;
@@ -64,7 +64,7 @@ export class CriPrinter {
   #out = new Uint8Array(BUFFER);
   #length = 0;
   #stream: "stdout" | "stderr" = "stdout";
-  /** What of a line is kept, by stream. */
+  /** The part of a line that is kept, by stream. */
   readonly #lines = { stdout: new Uint8Array(0), stderr: new Uint8Array(0) };
   readonly #midLine = { stdout: false, stderr: false };
   #isOver = false;
@@ -77,7 +77,7 @@ export class CriPrinter {
     this.#timed = options.since !== undefined || options.until !== undefined;
   }
 
-  /** Whether a record was later than what was asked for. */
+  /** Whether a record was later than `until`. */
   get isOver(): boolean {
     return this.#isOver;
   }

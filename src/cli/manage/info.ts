@@ -16,7 +16,7 @@ interface InfoOptions {
   readonly format?: Format;
 }
 
-/** What docker has in members that berth has not. */
+/** Advice for members of docker's that berth has not. */
 const INSTEAD: Readonly<Record<string, string>> = {
   Containers: "take .containers.total",
   ContainersRunning: "take .containers.running",

@@ -8,7 +8,7 @@ import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
 import { type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
 
-/** What containerd calls its shim for the runtime `io.containerd.berth.v2`. */
+/** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
 
 interface InstallOptions {

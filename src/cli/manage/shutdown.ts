@@ -42,7 +42,7 @@ async function shutDown(daemon: DaemonConnection, id: string): Promise<void> {
   }
 }
 
-/** What systemd says of itself (systemctl(1), is-system-running); false where it is not there. */
+/** Returns whether systemd is stopping the machine (systemctl(1), is-system-running). */
 async function isSystemStopping(): Promise<boolean> {
   try {
     const { stdout } = await new Deno.Command("systemctl", {

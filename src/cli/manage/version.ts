@@ -41,7 +41,7 @@ export function versionCommand(): Command {
   });
 }
 
-/** What the daemon says, undefined where none can be reached: the own version is told anyway. */
+/** Returns the info of the daemon; undefined where none can be reached. */
 async function daemonInfo(socket: string) {
   try {
     using daemon = await DaemonConnection.connect(socket);

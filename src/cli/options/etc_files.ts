@@ -38,7 +38,7 @@ function isMountedOver(path: string): boolean {
   return ["proc", "sys"].includes(first) || (first === "dev" && !isShared);
 }
 
-/** What the generated files say. */
+/** The settings that the generated files are made from. */
 export interface EtcFiles {
   readonly hostname: string;
   readonly hostNetwork: boolean;

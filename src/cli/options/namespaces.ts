@@ -6,7 +6,7 @@ import { namespaceFile } from "../../oci/spec/facts.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 
-/** Whom a container shares a namespace with: a word such as `host`, or another container. */
+/** The other side of a shared namespace: a word such as `host`, or another container. */
 export type SharedWith = string | { readonly container: string };
 
 /** Reads `container:ID`; undefined for any other text. */
@@ -25,10 +25,10 @@ export function parseNamespace(words: readonly string[]): (text: string) => Shar
   };
 }
 
-/** What `--network` says: a namespace to share, loopback alone, or networks of CNI plugins. */
+/** The value of `--network`: a namespace to share, loopback alone, or networks of CNI plugins. */
 export type NetworkMode = SharedWith | { readonly networks: readonly string[] };
 
-/** The options that say what is shared. */
+/** The options that name namespaces to share. */
 export type NamespaceOptions =
   & Readonly<Partial<Record<Exclude<SharedNamespace, "network">, SharedWith>>>
   & { readonly hostname?: string; readonly network?: NetworkMode };

@@ -26,7 +26,7 @@ export interface NetworkFlags {
   readonly dnsOption?: readonly string[];
 }
 
-/** What is asked of the daemon. */
+/** The part of a connection to the daemon that lists networks. */
 export interface NetworkLister {
   call(name: "network.list", params: object): Promise<ResultOf<DaemonContract, "network.list">>;
 }

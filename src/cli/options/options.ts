@@ -21,7 +21,7 @@ import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
 import { parseUserNamespace, type UserNamespaceOptions } from "./user_namespace.ts";
 import { parseUlimit } from "./ulimits.ts";
 
-/** What `run` and `create` take, after parsing. */
+/** The options of `run` and `create`, after parsing. */
 export interface ContainerOptions
   extends
     ResourceOptions,
@@ -116,11 +116,11 @@ export const SPEC_OPTIONS = [
   "cgroupParent",
 ] as const satisfies readonly (keyof ContainerOptions)[];
 
-/** What the arguments of `run` and `create` are. */
+/** The description of the arguments of `run` and `create`. */
 export const IMAGE_ARGUMENT =
   "image, and a command in place of its own; with --rootfs only the command";
 
-/** Adds what makes up a container; `run` and `create` take the same. */
+/** Adds the options that make up a container, the same for `run` and `create`. */
 export function withContainer(command: Command): Command {
   // As docker: -h is --hostname here.
   command.helpOption("--help", "display help for command");

@@ -23,7 +23,7 @@ export function collectLabel(text: string, previous: Pairs | undefined): Pairs {
   return { ...previous, [key]: value };
 }
 
-/** What the labels begin with by which berth knows its containers' images, files and commands. */
+/** The prefix of berth's own labels, which keep a container's image, files and command. */
 export const RESERVED = "berth.";
 
 /** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */

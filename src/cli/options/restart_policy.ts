@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 
-/** What `--restart` takes, for help. */
+/** The flag of a restart policy with its value, for help. */
 export const RESTART_FLAG = "--restart <policy>";
 
 /** Parses docker's `--restart`: a policy, and with on-failure a number. Throws commander's error. */

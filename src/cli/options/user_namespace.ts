@@ -20,7 +20,7 @@ export const USERNS_LABEL = "berth.userns";
 /** A wait for another create is told after so long, ms: most last no longer. */
 const QUIET_MS = 1000;
 
-/** What `--userns` says. */
+/** The value of `--userns`. */
 export type UserNamespaceMode = "host" | "auto" | UserNamespace;
 
 /** Parses `--userns`: host, auto, or a map of users and groups. */

@@ -5,7 +5,7 @@ import { CliError } from "../common/exit_status.ts";
 /** As in docker. */
 const DEFAULT_KEYS = "ctrl-p,ctrl-q";
 
-/** What of the typed bytes goes on to the process, and whether the keys to detach were typed. */
+/** The typed bytes that go on to the process, and whether the keys to detach were typed. */
 export interface Typed {
   readonly forward: Uint8Array<ArrayBuffer>;
   readonly detached: boolean;
@@ -37,7 +37,7 @@ export class DetachKeys {
         }
         continue;
       }
-      // What was held back is the sequence's own beginning. After a break only the new byte can
+      // The bytes held back are the sequence's own beginning. After a break only the new byte can
       // begin it again: sequences whose beginning repeats inside them are not worth more.
       forward.push(...this.#keys.subarray(0, this.#matched));
       this.#matched = byte === this.#keys[0] ? 1 : 0;
@@ -46,7 +46,7 @@ export class DetachKeys {
     return { forward: Uint8Array.from(forward), detached: false };
   }
 
-  /** What is still held back; for the end of input. */
+  /** Returns the bytes that are still held back, for the end of input. */
   rest(): Uint8Array<ArrayBuffer> {
     const held = this.#keys.slice(0, this.#matched);
     this.#matched = 0;
@@ -78,7 +78,8 @@ export function withDetachKeys(command: Command): Command {
 }
 
 /**
- * Returns the matcher for what `--detach-keys` says; a `CliError` names a key that is not known.
+ * Returns the matcher for the value of `--detach-keys`. Throws a {@linkcode CliError} that names a key
+ * that is not known.
  */
 export function detachKeysOf(text: string | undefined): DetachKeys {
   try {

@@ -8,7 +8,7 @@ import type { StdioPaths } from "../../oci/bundle_layout.ts";
  * {@linkcode FifoStreams.release}, which is called when the shim has opened its ends.
  */
 export class FifoStreams implements Disposable {
-  /** What to write the process's stdin to. */
+  /** The end that the process's stdin is written to. */
   readonly stdin: Deno.FsFile | undefined;
   /** Where the process's stdout is read from. */
   readonly stdout: Deno.FsFile | undefined;

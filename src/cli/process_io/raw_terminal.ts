@@ -4,7 +4,7 @@ import { setRaw } from "../../linux/fd/pty.ts";
 /** Standard input's fd. */
 const STDIN = 0;
 
-/** What comes before the end of the process, one of them however it ends but for SIGKILL. */
+/** One of these events comes before the end of the process, but for SIGKILL. */
 const LAST_EVENTS = ["unload", "error", "unhandledrejection"] as const;
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Sink } from "./output.ts";
 
-/** What a terminal takes for the end of input (VEOF of termios(3)). */
+/** The character that ends the input of a terminal (VEOF of termios(3)). */
 const END_OF_TRANSMISSION = 4;
 const NEWLINE = 10;
 
@@ -22,7 +22,7 @@ export class TerminalInput implements Sink {
   }
 
   /**
-   * Returns what ends the input. At the beginning of a line one VEOF does; in the middle of one the
+   * Returns the bytes that end the input. At the beginning of a line one VEOF does; in the middle of one the
    * first only hands over what there is of it (termios(3), canonical mode), and a second one is the
    * end.
    */

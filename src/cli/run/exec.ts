@@ -112,7 +112,7 @@ async function processOf(
   };
 }
 
-/** What `--privileged` lifts; the seccomp filter and the AppArmor profile are the container's. */
+/** Returns what `--privileged` adds; the seccomp filter and the AppArmor profile are the container's. */
 function privileges() {
   const all = knownCapabilities();
   return {
@@ -121,7 +121,7 @@ function privileges() {
   };
 }
 
-/** The user by the container's own files; numbers need none, which only root may look at. */
+/** Returns the user, by the container's files unless it is numbers; only root may read the files. */
 async function userOf(
   daemon: DaemonConnection,
   id: string,

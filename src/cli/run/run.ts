@@ -88,8 +88,8 @@ export function runCommand(): Command {
 }
 
 /**
- * Makes the caller leave who interrupts twice while there is no process yet that hears it: what is being
- * created is taken back, or, with one interrupt more, left to the daemon.
+ * Makes a caller leave who interrupts twice before there is a process that hears it. The create is taken
+ * back, or, with one interrupt more, left to the daemon.
  */
 function leaveEarly(
   signal: Deno.Signal,
@@ -132,6 +132,6 @@ async function removeAfter(
 ): Promise<void> {
   // The daemon removes it when it has exited.
   if (end.how === "detached" || end.how === "signaled") return;
-  // What the container goes on to write has no reader any more: it would wait forever.
+  // Later output of the container has no reader any more: it would wait forever.
   await removeInstance(daemon, root, made, end.how === "broken-pipe");
 }

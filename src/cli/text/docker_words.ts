@@ -9,7 +9,7 @@ const LOGIN = "skopeo login and skopeo logout do that: berth uses their file";
 const SEVERAL = "a shell script or systemd units run several containers: see docs/services.md";
 const CONTENT = "berth has no such command; berth cp ID:PATH - writes a tar archive of files";
 
-/** docker's commands that berth has not, and what there is in place of each. */
+/** Advice for each command of docker's that berth has not. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["build", BUILD],
   ["builder", BUILD],
@@ -63,8 +63,9 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Returns what is to be printed in place of commander's error for an unknown command: what berth has in
- * place of a command of docker's, or without a guess that misleads. Any other error is returned as it is.
+ * Returns the message that is printed in place of commander's for an unknown command. It names what berth
+ * has in place of a command of docker's, and leaves out a guess that misleads. Any other message is
+ * returned as it is.
  *
  * @param command The one whose verb is not known.
  */
@@ -79,7 +80,7 @@ export function explainUnknown(command: Command, text: string): string {
     : INSTEAD.get(`${command.name()} ${name}`) ?? aloneOf(parent, command, name) ??
       INSTEAD.get(name);
   if (instead !== undefined) return `${start}: ${instead}\n`;
-  // What begins otherwise is no slip of a finger.
+  // A guess that begins with another letter corrects no slip of a finger.
   return guess === "" || guess.startsWith(name.charAt(0)) || guess.includes(",")
     ? text
     : `${start}\n`;

@@ -69,11 +69,11 @@ export function formatCommand(args: readonly string[]): string {
     .join(" ");
 }
 
-// What Deno says, here or in the daemon, where a disk or a process has no room for more.
+// Deno's messages, here or in the daemon, for a disk or a process that has no room for more.
 const EXHAUSTED =
   /(No space left on device|Disk quota exceeded|Too many open files(?: in system)?) \(os error \d+\)(?:: (\w+) '(.*)')?$/;
 
-/** Returns what could not be done, if Deno tells, why, and what to do. */
+/** Returns the step that failed, if Deno names it, the reason, and advice. */
 function explain(_all: string, why: string, call?: string, path?: string): string {
   const files = why.startsWith("Too many");
   const advice = files
@@ -93,8 +93,8 @@ export function errorLine(error: unknown): string {
 }
 
 /**
- * Returns text with its control characters escaped: what an image, a registry or a container says, or
- * has named, must not reach a terminal as its commands.
+ * Returns text with its control characters escaped. Text from an image, a registry or a container, or
+ * names that these chose, must not reach a terminal as its commands.
  */
 export function visible(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => {

@@ -17,10 +17,7 @@ const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
   ],
 ];
 
-/**
- * Returns the man page of the whole program, with every command, from what `--help` is made from, in
- * the language of man(7).
- */
+/** Returns the man page of the program and every command, in the language of man(7). */
 export function manPage(program: Command): string {
   const help = program.createHelp();
   return [
@@ -109,7 +106,7 @@ function item(term: string, description: string): string[] {
   return [".TP", `.B ${roff(term)}`, roff(description)];
 }
 
-/** What follows the command's name, such as `[options] <id...>`. */
+/** Returns the usage behind the command's name, such as `[options] <id...>`. */
 function usage(help: Help, command: Command): string {
   return help.commandUsage(command).replace(/^.*?(?=\[options\]|<|\[|$)/s, "");
 }

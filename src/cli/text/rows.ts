@@ -4,9 +4,9 @@ import { formatTable } from "./table.ts";
 import { parseTemplate, type Template } from "./template.ts";
 import { renderTemplate } from "./template_render.ts";
 
-/** Something that a list can show of each of its rows. */
+/** A field that a list can show of each of its rows. */
 export interface ListField<Row> {
-  /** What stands above its column. */
+  /** The header of its column. */
   readonly header: string;
   /** `figure`: on the right, and not cut on a narrow screen. */
   readonly kind?: "figure";

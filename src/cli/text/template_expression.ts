@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What stands between the braces of a template. */
+/** An expression between the braces of a template. */
 export type Expression =
   | { readonly kind: "literal"; readonly value: string | number | boolean }
   /** `.a.b`, of the dot or of a value; arguments where the last of them is one that takes some. */
@@ -16,7 +16,7 @@ export type Expression =
     readonly args: readonly Expression[];
   };
 
-/** Which names stand at the top of a template. */
+/** The names that stand at the top of a template. */
 export interface NameRules {
   /** The names of the members at the top; left out: any. */
   readonly fields?: readonly string[];

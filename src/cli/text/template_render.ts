@@ -4,7 +4,7 @@ import { stringifyJson } from "../../rpc/json.ts";
 import type { Node, Template } from "./template.ts";
 import type { Expression, TemplateFunction } from "./template_expression.ts";
 
-/** What Go prints for a member that is not there. */
+/** The text that Go prints for a member that is not there. */
 const NO_VALUE = "<no value>";
 
 /**

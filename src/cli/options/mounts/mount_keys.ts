@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `--mount`: a mount by its keys.
+// Parses `--mount`: a mount by its keys.
 import { InvalidArgumentError } from "commander";
 import { absolutePath } from "../../../linux/fs/path_names.ts";
 import { parseBytes } from "../resources.ts";
@@ -30,7 +30,7 @@ const NO_SUCH_TYPE: Readonly<Record<string, string>> = {
   cluster: "berth has no cluster volumes",
 };
 
-/** What `--mount` says, key by key. */
+/** The values of `--mount`, by their keys. */
 interface MountKeys {
   type?: string;
   source?: string;

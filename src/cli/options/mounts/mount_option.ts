@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What `--mount`, `-v` and `--tmpfs` have in common.
+// The mount that `--mount`, `-v` and `--tmpfs` give, and the rules that they share.
 import { InvalidArgumentError } from "commander";
 import { cleanPath } from "../../../linux/fs/path_names.ts";
 import { isMountOption } from "../../../linux/mount/options.ts";
@@ -18,7 +18,7 @@ export const VOLUME = "volume";
 /** Flags that docker gives to a tmpfs; each yields to its opposite. */
 const TMPFS_FLAGS = ["nosuid", "nodev", "noexec"] as const;
 
-// What OCI runtimes know besides mount(8): attributes of the mounts below, and mapped ids.
+// Options that OCI runtimes know besides mount(8): attributes of the mounts below, and mapped ids.
 const OCI_OPTION =
   /^r(?:ro|rw|(?:no)?(?:suid|dev|exec|atime|diratime|relatime|strictatime|symfollow))$|^r?idmap$/;
 

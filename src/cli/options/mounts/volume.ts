@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `-v` and `--tmpfs`: mounts in docker's short forms.
+// Parses `-v` and `--tmpfs`: mounts in docker's short forms.
 import { InvalidArgumentError } from "commander";
 import { absolutePath } from "../../../linux/fs/path_names.ts";
 import { isMountOption } from "../../../linux/mount/options.ts";
