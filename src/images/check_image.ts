@@ -7,14 +7,13 @@ import type { ImageStore } from "./store/image_store.ts";
 /** How many directories the kernel mounts as one overlay (OVL_MAX_STACK, fs/overlayfs/params.h). */
 export const MAX_LAYERS = 500;
 
-/** What is said of an image with more. */
+/** The message for an image with more. */
 export const TOO_MANY_LAYERS = `it has more than ${MAX_LAYERS} layers, which is the kernel's limit`;
 
 /**
- * Holds an image that was stored against what is needed to run it: a config for Linux, and the layers
- * that the config names. skopeo checks the digests of blobs; that the layers in them have the digests
- * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked. Returns the
- * config.
+ * Checks that a stored image can be run, and returns its config: the config is for Linux, and the layers
+ * are those that it names. skopeo checks the digests of blobs. The digests of the layers in them
+ * (`diff_ids`), which skopeo computed while it unpacked them, are checked here.
  *
  * @throws {ImageError} if it cannot be run.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { errnoNameOf } from "../linux/libc/errno.ts";
 
-/** What went wrong with images, in words for the person who asked for it. */
+/** A failure with images, in words for the person who asked for it. */
 export class ImageError extends Error {
   override name = "ImageError";
 }

@@ -14,7 +14,7 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** Names of architectures that images have by another one, as containerd reads them. */
+/** Other names of architectures, as containerd reads them. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
 /**
@@ -48,7 +48,7 @@ export function isFor(config: ImageConfig, { architecture, variant }: Platform):
   return version(config.variant) < version(variant);
 }
 
-/** What an image's config says of running it (image-spec, config.md), with absent values empty. */
+/** The members of an image's config for running it (image-spec, config.md); absent ones are empty. */
 export interface ImageConfig {
   readonly architecture: string;
   readonly variant: string;

@@ -4,15 +4,15 @@ import { ARCHITECTURE, type ImageConfig } from "./image_config.ts";
 /** How many ports a note names at most. */
 const MAX_PORTS = 8;
 
-/** Which notes to leave out. */
+/** The notes to leave out. */
 export interface NoteOptions {
   /** Whether to tell the ports that it exposes; default: true. */
   readonly ports?: boolean;
 }
 
-/** Returns what of an image's config has no effect here, each to be read after the image's name. */
+/** Returns the settings of an image that have no effect here, each to be read after the image's name. */
 export function imageNotes(config: ImageConfig, options: NoteOptions = {}): string[] {
-  // What is no port is not repeated: the text is the image's.
+  // Only ports are repeated: the text is the image's.
   const ports = config.exposedPorts.filter((port) => /^\d+(-\d+)?(\/(tcp|udp|sctp))?$/.test(port));
   const more = ports.length > MAX_PORTS ? " and more" : "";
   return [

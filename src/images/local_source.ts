@@ -2,9 +2,8 @@
 import { tryStat } from "../linux/fs/try_stat.ts";
 
 /**
- * Returns what skopeo is given to read an image of this machine whose path has a colon: it takes what
- * follows the first one for a tag. Such a path gets a link in `dir` that has none. Every other source
- * is returned as it is.
+ * Returns a source on this machine without a colon in its path: skopeo takes the text behind the first
+ * colon for a tag. A path with a colon gets a link in `dir`. Every other source is returned as it is.
  *
  * @param source Such as `oci:/srv/a:b/img:latest`.
  */
@@ -21,7 +20,7 @@ export function withoutColon(source: string, dir: string): string {
   return source;
 }
 
-/** Returns whether there is at a path what skopeo reads by one of its transports that take a tag. */
+/** Returns whether skopeo can read the path by this transport, which takes a tag. */
 function holdsImages(transport: string, path: string): boolean {
   if (transport === "oci") return tryStat(`${path}/index.json`)?.isFile ?? false;
   return transport.endsWith("-archive") && (tryStat(path)?.isFile ?? false);

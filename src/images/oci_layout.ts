@@ -8,7 +8,7 @@ export interface Descriptor {
   readonly size: number;
 }
 
-/** What an image of a layout says beside its layers. */
+/** The members of an image of a layout beside its layers. */
 export interface LayoutConfig {
   readonly created?: string;
   readonly config?: Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ export class OciLayout {
     Deno.mkdirSync(this.#blobs, { recursive: true });
   }
 
-  /** What skopeo is given to read the image. */
+  /** The source of the image by skopeo's name. */
   get source(): string {
     return `oci:${this.#dir}`;
   }

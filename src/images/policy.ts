@@ -3,7 +3,7 @@ import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import type { ImageStore } from "./store/image_store.ts";
 
-/** Without one every image is taken whose digests are right. */
+/** The policy where the host has none: every image is taken whose digests are right. */
 const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
 
 /** Returns the path of the host's own policy for signatures (containers-policy.json(5)), if it has one. */

@@ -23,11 +23,11 @@ export interface PullOptions {
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
   /**
-   * What tells the image from others where it gets no name: then that of the reference is for errors
-   * alone.
+   * A text that tells the image from others where it gets no name. The name of the reference is then for
+   * errors alone.
    */
   readonly nameless?: string | undefined;
-  /** What the person asked for, for errors. Default: pull. */
+  /** The verb that the person typed, for errors. Default: pull. */
   readonly verb?: "pull" | "load" | "import";
   readonly signal?: AbortSignal | undefined;
   /** Called with each line of skopeo's progress. */
@@ -90,7 +90,7 @@ async function copyImage(
     await runSkopeo([...skopeo, ...copy], { ...run, onProgress });
     const image = store.graph.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
-    // What cannot run here is reported now rather than by a container that does not start.
+    // An image that cannot run here is reported now rather than by a container that does not start.
     checkImage(store, image);
     if (nameless === undefined) await store.names.set([reference.name], image.id);
     store.marks.remove(image.id);
@@ -121,7 +121,7 @@ function platformFlags(platform: Platform | undefined): string[] {
   ];
 }
 
-/** Refuses what is no list, and so for one kind of machine, which skopeo takes for any. */
+/** Refuses a single image for another machine, which skopeo would take for any. */
 function checkPlatform(configText: string, platform: Platform): void {
   const config = parseImageConfig(configText);
   if (isFor(config, platform)) return;
@@ -146,8 +146,8 @@ function accessFlags(
 }
 
 /**
- * Writes credentials as containers-auth.json(5) has them, for nobody else to read, and returns the
- * path: what stands on a command line, every user of the machine can read in /proc.
+ * Writes credentials as containers-auth.json(5) has them, for nobody else to read, and returns the path.
+ * A command line could be read by every user of the machine in /proc.
  */
 function writeAuthFile(path: string, name: string, creds: string): string {
   const auth = new TextEncoder().encode(creds.includes(":") ? creds : `${creds}:`).toBase64();
@@ -158,9 +158,8 @@ function writeAuthFile(path: string, name: string, creds: string): string {
 }
 
 /**
- * Returns the name under which the store keeps what was pulled by `name`: always the same, so that
- * the next pull takes it over, and one that containers-storage takes, whatever characters `name`
- * has.
+ * Returns the name under which the store keeps the image that was pulled by `name`. It is always the same,
+ * so that the next pull takes it over. containers-storage takes it, whatever characters `name` has.
  */
 async function storeName(name: string): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { ImageError } from "./errors.ts";
 
-/** Where skopeo takes an image from, and the name that it has here. */
+/** The source that skopeo takes an image from, and the name that the image has here. */
 export interface Reference {
   /** The name in lists, such as `docker.io/library/alpine:latest`. */
   readonly name: string;
-  /** What skopeo is given, such as `docker://docker.io/library/alpine:latest`. */
+  /** The source by skopeo's name, such as `docker://docker.io/library/alpine:latest`. */
   readonly source: string;
   /** The image lies on this machine, so that looking whether it has changed costs nothing. */
   readonly local: boolean;
 }
 
-/** The transports that read from this machine, and whether a `:TAG` may follow the path. */
+/** The transports that read from this machine. */
 const LOCAL = ["oci", "oci-archive", "docker-archive", "dir"];
 
 /** Docker's own registry, which is meant where a name has none. */

@@ -20,8 +20,8 @@ export interface SkopeoOptions {
 const MAX_STDERR = 64 * 1024;
 
 /**
- * Runs skopeo and returns what it printed; nothing where its lines went to `onProgress`. When the
- * signal aborts, skopeo is ended before this rejects with the signal's reason.
+ * Runs skopeo and returns its output; nothing where its lines went to `onProgress`. When the signal
+ * aborts, skopeo is ended before this rejects with the signal's reason.
  *
  * @throws {SkopeoMissingError} if it is not in PATH.
  * @throws {ImageNotFoundError} if the source has no such image.
@@ -60,7 +60,7 @@ export async function runSkopeo(
 }
 
 /**
- * Checks that there is skopeo, before what cannot be undone.
+ * Checks that there is skopeo, before a step that cannot be undone.
  *
  * @throws {SkopeoMissingError} if it is not in PATH.
  */
@@ -133,7 +133,7 @@ const NOT_FOUND = [
   /^(initializing source|reading manifest)[^]*(no such file or directory|status code 404|not found)/,
 ];
 
-/** What a person can do about some of skopeo's messages, by their pattern and its groups. */
+/** Advice in place of some of skopeo's messages, by their pattern and its groups. */
 const ADVICE: readonly (readonly [RegExp, (...groups: (string | undefined)[]) => string])[] = [
   [
     /no image found in .* for architecture "?(\w+)"?,(?:.*variant "?(\w+)"?)?.* OS "?(\w+)"?/,
@@ -161,7 +161,7 @@ function variantText(architecture: string, variant: string | undefined): string 
   return variant === undefined || architecture === "arm64" ? "" : `/${variant}`;
 }
 
-/** What is said after some of skopeo's messages. */
+/** Advice after some of skopeo's messages. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /server gave HTTP response to HTTPS client/,

@@ -7,7 +7,7 @@ export const BRIDGE_NETWORK = "bridge";
 /** The names that mean another network than one of a file, wherever a network is named. */
 export const OWN_NETWORKS: readonly string[] = [BRIDGE_NETWORK, "none", "host"];
 
-/** The bridge and subnets of a network, and what its host can do. */
+/** The bridge and subnets of a network, and the abilities of its host. */
 export interface BridgeOptions {
   /** Name of the interface on the host. */
   readonly bridge: string;
@@ -25,7 +25,7 @@ export interface BridgeOptions {
 
 /**
  * Returns the network that berth brings: a bridge whose containers reach each other, the host and,
- * masqueraded, what the host reaches. `firewall` lets their own connections pass where the host forwards
+ * masqueraded, the networks of the host. `firewall` lets their own connections pass where the host forwards
  * nothing by default, as with docker on it, but none from another machine to a port. `tuning` is left
  * out: `bridge` sets the MAC address itself.
  */
@@ -34,7 +34,7 @@ export function bridgeConflist(options: BridgeOptions): Conflist {
   const subnets = options.subnets.filter((subnet) => ipv6 || !subnet.includes(":"));
   const families = [["0.0.0.0/0", "."], ["::/0", ":"]] as const;
   return {
-    // What plugins of 0.7 and later know: Debian 11 has 0.9.1.
+    // Plugins of 0.7 and later know it: Debian 11 has 0.9.1.
     cniVersion: "0.4.0",
     name: BRIDGE_NETWORK,
     plugins: [

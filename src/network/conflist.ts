@@ -38,7 +38,7 @@ const TYPE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 export const MAX_LEVELS = 100;
 
 /**
- * Returns what a configuration says: a list, or one plugin by itself, which is a list of one.
+ * Returns the list that a configuration holds: a list, or one plugin by itself, which is a list of one.
  *
  * @throws {ConflistError} naming what does not fit.
  */
@@ -97,7 +97,7 @@ export interface ConflistFile {
   readonly conflist: Conflist;
 }
 
-/** What a directory of configurations holds. */
+/** The networks of a directory of configurations. */
 export interface ConflistDir {
   /** The networks by name. Of two files with one name the first counts, in the order of file names. */
   readonly networks: ReadonlyMap<string, ConflistFile>;

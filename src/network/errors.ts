@@ -7,7 +7,7 @@ import {
   ResourceExhaustedError,
 } from "../rpc/errors.ts";
 
-/** Whom a plugin was run for. */
+/** The container and network that a plugin was run for. */
 export interface PluginTarget {
   /** The container's id. */
   readonly id: string;
@@ -51,7 +51,7 @@ function failed(target: PluginTarget, command: string, message: string): string 
   return `${subject(target)}: ${command} failed: ${message}`;
 }
 
-/** What a plugin has failed with: CNI specification, "Error". */
+/** The failure of a plugin: CNI specification, "Error". */
 export interface PluginFailure {
   readonly command: string;
   /** The plugin's own message, or what stands in for one. */
@@ -62,7 +62,7 @@ export interface PluginFailure {
   readonly cause?: Error;
 }
 
-/** What host-local says when every address is taken. */
+/** host-local's message when every address is taken. */
 const POOL_IS_FULL = /no IP addresses available/;
 
 /** Returns the error for a plugin that failed. A full pool is a resource that is exhausted. */
@@ -78,8 +78,8 @@ export function pluginFailed(
 }
 
 /**
- * Returns what a plugin has said as an error of CNI; undefined for any other failure, such as that it
- * was killed.
+ * Returns the message of an error of CNI that a plugin gave; undefined for any other failure, such as that
+ * it was killed.
  */
 export function saidByPlugin(
   error: unknown,

@@ -13,10 +13,10 @@ const DEFAULT_DIR = "/var/lib/cni/networks";
 const LOCK_BOUND = 10_000;
 
 /**
- * Removes what a killed `host-local` can leave of this container that its DEL does not find: a lease
- * is a file named after its address that holds the container's id, and one that was killed between
- * making the file and writing to it leaves it empty. Holds the plugin's own lock, so that no file is
- * empty because it is just being written.
+ * Removes leases of this container that its DEL does not find because `host-local` was killed. A lease is
+ * a file named after its address that holds the container's id. A plugin that was killed between making the
+ * file and writing to it leaves it empty. This holds the plugin's own lock, so that no file is empty because
+ * it is just being written.
  *
  * @throws the signal's reason if the lock is not to be had.
  */
@@ -79,7 +79,7 @@ function isDirectory(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
   } catch (error) {
-    // What a configuration names may also lead through a file, in a circle, or be no path at all.
+    // A path of a configuration may also lead through a file, in a circle, or be no path at all.
     if (leadsNowhere(error) || path.includes("\0")) return false;
     throw error;
   }

@@ -8,7 +8,7 @@ import { pluginPath, runProgram } from "./run_program.ts";
 const MAX_RULES = 64 << 20;
 
 /**
- * What `iptables-save` says on a kernel without its tables: of nftables, of IPv6, of the legacy ones.
+ * Messages of `iptables-save` on a kernel without its tables: of nftables, of IPv6, of the legacy ones.
  * The messages are those of strerror(3) in the C locale.
  */
 const NO_TABLES =
@@ -20,17 +20,17 @@ const MAX_MESSAGE = 2048;
 /** The longest name of a chain that the plugins make. */
 const MAX_CHAIN = 28;
 
-/** What stands before the hash in the names of the chains of `bridge`, `ptp` and `portmap`. */
+/** The text before the hash in the names of the chains of `bridge`, `ptp` and `portmap`. */
 const CHAIN_PREFIXES = ["CNI-", "CNI-DN-", "CNI-SN-"];
 
 /**
- * Removes the rules whose comment names the container, and the chains that are its own. They are what a
- * plugin leaves that is killed in its DEL, or whose interface the container has changed: `bridge` removes
- * the interface first, and then, and only by the addresses that the interface had, its masquerade rules,
- * which no later DEL finds (plugins#810).
+ * Removes the rules whose comment names the container, and the chains that are its own. A plugin leaves
+ * them that is killed in its DEL, or whose interface the container has changed. `bridge` removes the
+ * interface first. It finds its masquerade rules only by the addresses that the interface had, so that no
+ * later DEL finds them (plugins#810).
  *
  * @param networks names of the container's networks.
- * @throws {Error} with what `iptables-save` or `iptables-restore` says, if one fails or hangs.
+ * @throws {Error} with the message of `iptables-save` or `iptables-restore`, if one fails or hangs.
  */
 export async function removeRules(
   host: PluginHost,
@@ -76,7 +76,7 @@ class ProgramError extends Error {
   override name = "ProgramError";
 }
 
-/** Runs a program and returns what it wrote. */
+/** Runs a program and returns its output. */
 async function run(
   { spawn, timeoutMs }: PluginHost,
   runs: PluginRuns,
@@ -101,10 +101,10 @@ async function run(
 }
 
 /**
- * Returns what `iptables-restore --noflush` reads to remove the rules that name the container, and
+ * Returns the script by which `iptables-restore --noflush` removes the rules that name the container, and
  * these chains; empty if there are none. Each table is changed as a whole or not at all.
  *
- * @param saved what `iptables-save` wrote.
+ * @param saved The output of `iptables-save`.
  */
 export function removalScript(
   saved: string,

@@ -27,7 +27,7 @@ export interface PluginCall extends PluginTarget {
   /** Path of the network namespace; empty for a DEL after it has gone. */
   readonly netns: string;
   readonly ifname: string;
-  /** What the plugin reads. */
+  /** The configuration that the plugin reads. */
   readonly config: Readonly<Record<string, unknown>>;
 }
 

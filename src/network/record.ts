@@ -22,11 +22,11 @@ export interface AttachmentPlan {
   readonly conflist: Conflist;
   /** Name of the interface in the container. */
   readonly ifname: string;
-  /** What plugins get of it that have the capability of that name: CNI's conventions. */
+  /** Values for the plugins that have the capability of that name: CNI's conventions. */
   readonly runtimeConfig: Readonly<Record<string, unknown>>;
 }
 
-/** How far the attachment to a network has come. */
+/** The attachment to a network, with the steps that it has come. */
 export interface AttachmentRecord extends AttachmentPlan {
   /** The plugins that were run, in order. Of the last one it may not be known how it ended. */
   readonly steps: readonly AttachmentStep[];
@@ -35,15 +35,15 @@ export interface AttachmentRecord extends AttachmentPlan {
 /** One plugin's ADD. */
 export interface AttachmentStep {
   readonly done: boolean;
-  /** What it has said if it failed: CNI specification, "Error". */
+  /** Its message if it failed: CNI specification, "Error". */
   readonly failure?: string;
-  /** What it gave; undefined if it gave nothing, or has not ended. */
+  /** Its result; undefined if it gave none, or has not ended. */
   readonly result?: CniResult | undefined;
 }
 
 /**
- * What a container's network consists of, written before each step of making it: all that is needed to
- * remove it, whichever process has died since.
+ * The parts of a container's network, written before each step of making it. The record is enough to remove
+ * the network, whichever process has died since.
  */
 export interface NetworkRecord {
   readonly format: number;
@@ -65,7 +65,7 @@ export interface NetworkPaths {
   readonly record: string;
   /** Where the network namespace is pinned. */
   readonly namespace: string;
-  /** What plugins that run have locked. */
+  /** The file that plugins that run have locked. */
   readonly lock: string;
 }
 
@@ -74,7 +74,7 @@ export function networkPaths(dir: string): NetworkPaths {
   return { dir, record: `${dir}/network.json`, namespace: `${dir}/netns`, lock: `${dir}/lock` };
 }
 
-/** What the plugins' id of a container begins with. */
+/** The prefix of the plugins' id of a container. */
 const ID_PREFIX = "berth-";
 
 /**
@@ -85,7 +85,7 @@ export function containerIdOf(instance: string): string {
   return ID_PREFIX + instance;
 }
 
-/** What an instance looks like: it becomes the name of a directory. */
+/** The form of an instance, which becomes the name of a directory. */
 const INSTANCE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;
 
 /** Returns the instance that {@linkcode containerIdOf} has made an id of; undefined if that is none. */

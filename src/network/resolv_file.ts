@@ -12,7 +12,7 @@ export interface DnsSettings {
   readonly options: readonly string[];
 }
 
-/** Returns what results say of DNS, taken together: CNI specification, "ADD Success". */
+/** Returns the DNS settings of results, taken together: CNI specification, "ADD Success". */
 export function readDns(results: readonly (CniResult | undefined)[]): DnsSettings {
   const all = results.map((result) => result?.["dns"]).filter(isRecord);
   const list = (dns: Readonly<Record<string, unknown>>, key: string) => {

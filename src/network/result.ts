@@ -5,7 +5,7 @@ import { isTooDeep, MAX_LEVELS, VERSIONS } from "./conflist.ts";
 /** The result of a plugin, as it gave it. */
 export type CniResult = Readonly<Record<string, unknown>>;
 
-/** Returns what is wrong with a value that stands at `path` of a result; undefined if nothing is. */
+/** Returns the fault of a value that stands at `path` of a result; undefined if it has none. */
 type Check = (value: unknown, path: string) => string | undefined;
 
 /** Returns the check for a value that is not missing or null. */
@@ -105,7 +105,7 @@ const RESULT = object({
 });
 
 /**
- * Returns what is wrong with a result; undefined if nothing is. A plugin that gets such a result as the
+ * Returns the fault of a result; undefined if it has none. A plugin that gets a result with a fault as the
  * previous one cannot read it, and so neither adds nor removes anything.
  */
 export function resultFault(result: CniResult): string | undefined {
@@ -127,7 +127,7 @@ export function resultAs(cniVersion: string, result: CniResult): CniResult {
   return { ...result, cniVersion, ips };
 }
 
-/** What a container's interface has got. */
+/** The addresses of a container's interface. */
 export interface InterfaceState {
   readonly mac?: string;
   /** With the length of the prefix. */
@@ -135,7 +135,7 @@ export interface InterfaceState {
   readonly gateways: readonly string[];
 }
 
-/** Returns what a result says of the interface `ifname` in the container. */
+/** Returns the state of the interface `ifname` in the container, as a result has it. */
 export function readResult(result: CniResult | undefined, ifname: string): InterfaceState {
   const interfaces = result?.["interfaces"];
   const isOwn = (one: unknown) =>
@@ -158,8 +158,8 @@ function records(value: unknown): Readonly<Record<string, unknown>>[] {
 }
 
 /**
- * Returns what may be addresses, each once. What else a plugin gives is left out: the addresses become
- * lines of the hosts file.
+ * Returns the texts that look like addresses, each once. The others are left out: addresses become lines of
+ * the hosts file.
  */
 function addressesIn(values: readonly unknown[]): string[] {
   const texts = values.filter((value) => typeof value === "string");

@@ -31,7 +31,7 @@ export interface ProgramOptions {
   readonly maxOutput: number;
 }
 
-/** How a program has ended, and what it wrote. */
+/** The end of a program, and its output. */
 export interface ProgramEnd {
   /** Undefined if it was killed, with all that it had started. */
   readonly exit: Exit | undefined;
@@ -41,7 +41,7 @@ export interface ProgramEnd {
   readonly stderr: string;
 }
 
-/** How often the outputs of a program that runs are read, in milliseconds. */
+/** The time between two reads of the outputs of a program that runs, in milliseconds. */
 const READ_INTERVAL = 10;
 
 /**
@@ -104,8 +104,8 @@ function start(
 }
 
 /**
- * What a program writes, up to a bound. It is read as far as it is there: what the program has started
- * may hold the other end for long after it.
+ * The output of a program, up to a bound. It is read as far as it is there: processes that the program has
+ * started may hold the other end for long after it.
  */
 class CapturedOutput implements Disposable {
   readonly #reader: OwnedFd;

@@ -81,7 +81,7 @@ function preferFirst({ namespace }: NetworkPaths, { id, attachments }: NetworkRe
   orLog("warn", what, { id }, () => preferFirstDefaultRoute(namespace, ifnames));
 }
 
-/** What the daemon may not change, as where its `/proc/sys` is read-only, stays as the kernel has it. */
+/** Lets users bind low ports and ping; not where the daemon may not, as with a read-only `/proc/sys`. */
 function letUsers({ namespace }: NetworkPaths, { id }: NetworkRecord): void {
   const what = "cannot let its users bind low ports and ping";
   orLog("debug", what, { id }, () => letUsersBindAndPing(namespace));
@@ -114,7 +114,7 @@ function orLog(
   }
 }
 
-/** Records what a plugin has failed with. Where that fails, what the plugin has said is still the reason. */
+/** Records the failure of a plugin. Where that fails, the plugin's message is still the reason. */
 function writeFailure(paths: NetworkPaths, record: NetworkRecord): void {
   try {
     writeRecord(paths, record);
@@ -145,8 +145,8 @@ function withStep(
 }
 
 /**
- * Returns what a plugin reads: CNI specification, "Deriving execution configuration from plugin
- * configuration".
+ * Returns the configuration that a plugin reads: CNI specification, "Deriving execution configuration from
+ * plugin configuration".
  */
 export function pluginConfig(
   { conflist: { cniVersion, name }, runtimeConfig }: AttachmentRecord,

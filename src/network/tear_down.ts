@@ -29,12 +29,12 @@ const NO_RULE_MAKERS = [
 const ORPHAN_GRACE = 5_000;
 
 /**
- * Removes a container's network by its record alone, whatever state it is in; one that is gone is no
+ * Removes a container's network by its record alone, whatever state it is in. A network that is gone is no
  * error. Each step can be repeated, so that after a failure this is called again. The namespace is
  * kept until every plugin has removed what it made: `bridge` finds by the addresses in there which
  * rules to remove.
  *
- * @param record what there is of it; undefined if nothing was begun, or nothing is left.
+ * @param record Undefined if nothing of the network was begun, or nothing is left.
  * @throws {BerthError} as {@linkcode runPlugin}.
  */
 export async function tearDown(
@@ -145,8 +145,8 @@ async function detach(
       const failure = saidByPlugin(error, target, "DEL");
       if (failure === undefined) throw error;
       const failedToAdd = steps[index]?.failure;
-      // What refuses its configuration in the same words whenever it is run has made nothing, and never
-      // will remove anything. Leases and rules of an ADD that failed are looked for besides.
+      // A plugin that refuses its configuration in the same words whenever it is run has made nothing, and
+      // never will remove anything. Leases and rules of an ADD that failed are looked for besides.
       if (failure !== failedToAdd) {
         const there = netns !== "" && hasInterface(netns, ifname);
         // It may fail for a reason that passes, such as a service that is asked for addresses.

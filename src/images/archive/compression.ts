@@ -36,7 +36,7 @@ export function isCompressed(path: string): boolean {
  * by the program of that name, which takes whatever its format allows, such as several members;
  * skopeo itself takes archives with some of these, by version.
  *
- * @param name What people call the archive.
+ * @param name The name of the archive in messages.
  * @throws {ImageError} if the program is not in PATH; the signal's reason. Reading throws one if the
  *   program fails.
  */
@@ -66,7 +66,7 @@ export async function uncompressed(
   }
 }
 
-/** Returns what a program makes of a stream. The signal ends the program. */
+/** Returns a stream as a program undoes it. The signal ends the program. */
 function throughProgram(
   program: Compression,
   name: string,

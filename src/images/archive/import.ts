@@ -9,12 +9,12 @@ import { uncompressed } from "./compression.ts";
 
 /** A tar archive to import. */
 export interface TarSource {
-  /** What people call it. */
+  /** The name of the archive in messages. */
   readonly name: string;
   readonly content: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** How the archive is pulled, and what the image says beside its files. */
+/** How the archive is pulled, and the settings of the image beside its files. */
 export interface ImportOptions extends PullOptions {
   /** The command of containers that are given none. */
   readonly cmd?: readonly string[] | undefined;
@@ -56,7 +56,7 @@ async function makeImage(
     const source = { name: reference?.name ?? name, source: layout.source, local: true };
     return await pull(store, source, {
       ...options,
-      // What root makes of a file of this machine is no business of the policy for signatures.
+      // The policy for signatures is not for files of this machine.
       acceptAnything: true,
       verb: "import",
       nameless: reference === undefined ? crypto.randomUUID() : undefined,

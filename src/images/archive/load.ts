@@ -10,7 +10,7 @@ import { type Archive, readJsonMember, readMember, tar, TarError } from "./tar.t
 
 /** An archive to load. */
 export interface ArchiveSource {
-  /** What people call it. */
+  /** The name of the archive in messages. */
   readonly name: string;
   /** The absolute path of a file, or what is read of one. */
   readonly content: string | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -121,7 +121,7 @@ async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefin
     const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
     const names = [...new Set(tags)].map(readName).filter((name) => name !== undefined);
     const source = `docker-archive:${archive.file}:@${index}`;
-    // What the config is called need not be its digest.
+    // The name of the config need not be its digest.
     const config = names.length > 0 ? "" : await readMember(archive, String(entry["Config"]));
     images.push({ names, key: config || source, source });
   }

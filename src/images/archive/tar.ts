@@ -4,12 +4,12 @@ import { spawnProgram } from "../spawn_program.ts";
 
 /** A tar archive. */
 export interface Archive {
-  /** What people call it. */
+  /** The name of the archive in messages. */
   readonly name: string;
   readonly file: string;
   /** The paths in it as tar(1) lists them. */
   readonly members: readonly string[];
-  /** Ends what reads it. */
+  /** Ends the programs that read it. */
   readonly signal: AbortSignal | undefined;
 }
 
@@ -34,7 +34,7 @@ export async function readJsonMember(archive: Archive, name: string): Promise<un
   }
 }
 
-/** What tar(1) says of an archive that it cannot read. */
+/** tar(1)'s message for an archive that it cannot read. */
 export class TarError extends Error {
   override name = "TarError";
 }

@@ -12,10 +12,10 @@ type OnRemoved = (id: string) => void;
 
 /**
  * Removes the images that are marked and have no name any more, unless a container uses them or the
- * store is in use; then a later call does it. An image that cannot be removed stays marked, and keeps no
- * other one.
+ * store is in use; then a later call does it. An image that cannot be removed stays marked. The others
+ * are tried nevertheless.
  *
- * @throws what the first failure of a removal was, when all have been tried.
+ * @throws the first failure of a removal, when all have been tried.
  */
 export async function removeMarked(
   store: ImageStore,
@@ -67,7 +67,7 @@ export interface UnusableOptions {
  * images that are marked. Does nothing while the store is in use; then a later call does it. Returns
  * whether the store was not in use.
  *
- * @throws what the first failure of a removal was, when all have been tried.
+ * @throws the first failure of a removal, when all have been tried.
  */
 export async function removeUnusable(
   store: ImageStore,

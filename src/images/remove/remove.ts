@@ -12,7 +12,7 @@ import { isFull, removeFromStore, removeNames, withRoom } from "./steps.ts";
 /** The containers of each image, by the image's id. */
 export type UsedImages = ReadonlyMap<string, readonly string[]>;
 
-/** What was removed. */
+/** The names and images that were removed. */
 export interface Removed {
   /** Names that were taken away. */
   readonly names: readonly string[];
@@ -22,7 +22,7 @@ export interface Removed {
   readonly later: readonly string[];
 }
 
-/** Whether {@linkcode removeImage} spares an image in use, and what cancels it. */
+/** Options of {@linkcode removeImage}. */
 export interface RemoveImageOptions {
   /** Whether an image that a container uses loses its names, too; its layers stay in any case. */
   readonly force?: boolean | undefined;
@@ -77,7 +77,7 @@ function inUse(
   );
 }
 
-/** Which images {@linkcode pruneImages} removes, and what cancels it. */
+/** The images that {@linkcode pruneImages} removes, and its signal and listener. */
 export interface PruneOptions {
   /** Whether images with a name are removed, too. */
   readonly all?: boolean | undefined;

@@ -30,7 +30,7 @@ export async function withRoom<T>(store: ImageStore, step: () => T | Promise<T>)
   }
 }
 
-/** Whether a step failed because disk space, fds or memory have run out. */
+/** Returns whether a step failed because disk space, fds or memory have run out. */
 export function isFull(error: unknown): boolean {
   return isExhausted(error) || error instanceof DiskFullError;
 }

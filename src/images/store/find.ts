@@ -4,7 +4,7 @@ import { parseReference } from "../reference.ts";
 import type { StoredImage } from "./graph.ts";
 import type { ImageStore } from "./image_store.ts";
 
-/** An image that was found, and what it was found by. */
+/** An image that was found, and the name that it was found by. */
 export interface FoundImage {
   readonly image: StoredImage;
   /** The name; undefined where it was found by its id. */

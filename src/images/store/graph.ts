@@ -9,10 +9,10 @@ import { ImageError } from "../errors.ts";
 import { hexName, shortId } from "../reference.ts";
 import { readList } from "./read_list.ts";
 
-/** Names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
+/** The names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
 const PROBE = /(?:check|compat)\d+$/;
 
-/** The directories of its lists, which it writes to a file beside them first. */
+/** The directories of the lists of containers-storage, which first writes a file beside each. */
 const LISTS = ["overlay-layers", "overlay-images"];
 
 /** Name of the directory of an image's files. */
@@ -178,7 +178,7 @@ export class Graph {
   }
 
   /**
-   * Removes what a kill leaves of containers-storage and nothing reads: the directories in which it
+   * Removes files that a killed containers-storage leaves and nothing reads: the directories in which it
    * tries what the kernel can do, the lists that it was writing, and the files of images that are in no
    * list. Only for one who has the store alone.
    */

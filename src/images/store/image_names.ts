@@ -4,7 +4,7 @@ import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { readList } from "./read_list.ts";
 
-/** What a name stands for. */
+/** A name and its image. */
 export interface NamedImage {
   readonly name: string;
   /** The image's id. */
@@ -14,13 +14,13 @@ export interface NamedImage {
 }
 
 /**
- * The names that people gave to images. They are kept apart from those in the store, of which
- * skopeo can only remove all that an image has.
+ * The names that people gave to images. They are kept apart from the names in the store: skopeo can only
+ * remove all of those that an image has.
  */
 export class ImageNames {
   readonly #path: string;
 
-  /** @param path Where they are written, as JSON. */
+  /** @param path The file of the names, as JSON. */
   constructor(path: string) {
     this.#path = path;
   }

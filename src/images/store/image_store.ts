@@ -83,7 +83,7 @@ export class ImageStore {
     if (alone === undefined) return;
     for (const { name } of Deno.readDirSync(this.temporary)) {
       const path = `${this.temporary}/${name}`;
-      // What was killed may have left layers mounted there, through which nothing must be removed.
+      // A killed pull may have left layers mounted there, through which nothing must be removed.
       unmountAll(path, { detach: true });
       Deno.removeSync(path, { recursive: true });
     }

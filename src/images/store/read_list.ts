@@ -5,7 +5,7 @@ import { ImageError } from "../errors.ts";
 /**
  * Reads a file that holds a JSON list; an empty one where there is no file.
  *
- * @param lost what has to be removed where the file is damaged, as a loss of power leaves it.
+ * @param lost The path to remove where the file is damaged, as a loss of power leaves it.
  * @throws {ImageError} if it is damaged.
  */
 export function readList(path: string, lost = path): readonly unknown[] {
