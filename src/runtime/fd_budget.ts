@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../linux/libc/errno.ts";
+import { fileLimit } from "../linux/process/file_limit.ts";
 import { ResourceExhaustedError } from "../rpc/errors.ts";
 
 /**
@@ -27,7 +28,7 @@ export class FdBudget {
    * @param limit the most fds that this process may have
    * @param used returns how many it has; for tests
    */
-  constructor(limit: number = openFilesLimit(), used: () => number = openFiles) {
+  constructor(limit = Number(fileLimit().soft), used: () => number = openFiles) {
     this.#limit = limit;
     this.#used = used;
   }
@@ -71,13 +72,6 @@ export class FdBudget {
     this.#creates++;
     return { [Symbol.dispose]: () => void this.#creates-- };
   }
-}
-
-/** RLIMIT_NOFILE, the soft limit, as proc_pid_limits(5) has it; Deno has raised it to the hard one. */
-function openFilesLimit(): number {
-  const text = Deno.readTextFileSync("/proc/self/limits");
-  const [, soft] = /^Max open files +(\d+|unlimited)/m.exec(text) ?? [];
-  return soft === undefined || soft === "unlimited" ? Infinity : Number(soft);
 }
 
 /**
