@@ -213,14 +213,9 @@ export class ContainerManager implements AsyncDisposable {
     }
   }
 
-  /** The name or path of the OCI runtime that containers get unless they ask for another. */
-  get defaultRuntime(): string {
-    return this.#options.config.runtime.runtime;
-  }
-
   /** Version of the default runtime; empty until it has answered, and if it cannot be run. */
   get defaultRuntimeVersion(): string {
-    return this.#runtimes.version(this.defaultRuntime) ?? "";
+    return this.#runtimes.version(this.#options.config.runtime.runtime) ?? "";
   }
 
   /** The networks of the containers. */
@@ -240,8 +235,7 @@ export class ContainerManager implements AsyncDisposable {
 
   /** How many containers have processes. */
   get running(): number {
-    const alive = ["running", "paused"];
-    return this.containers().filter(({ processes }) => alive.includes(processes.status)).length;
+    return this.containers().filter(({ processes }) => processes.isAlive).length;
   }
 
   /** How many shims wait for a container. */

@@ -279,8 +279,8 @@ export class Container {
 
   /** The status; a pause or resume by another program counts. */
   get status(): ContainerStatus {
-    const { status } = this.processes;
-    if (status !== "running" && status !== "paused") return status;
+    const { isAlive, status } = this.processes;
+    if (!isAlive) return status;
     const { frozen } = this.#parts.cgroup;
     if (frozen === undefined) return status;
     const now = frozen ? "paused" : "running";

@@ -62,9 +62,8 @@ async function remove(
       // It is being removed already; this is as good a time to try again as any.
       return await deletion.removeAll();
   }
-  const { status } = processes;
-  const alive = status === "running" || status === "paused";
-  if (!force && alive) {
+  const { isAlive, status } = processes;
+  if (!force && isAlive) {
     throw new FailedPreconditionError(
       `container ${id} is ${status}: it must have exited, or be deleted with force`,
       { data: { id } },
@@ -78,7 +77,7 @@ async function remove(
   try {
     if (force) await seeThatItAnswers(parts, client);
     const options = force ? boundOf(parts) : {};
-    if (alive) await killAll(parts, client, options);
+    if (isAlive) await killAll(parts, client, options);
     cgroup.stopMonitors();
     await failpointAsync("delete.shim");
     const result = await deleteByShim(parts, client, { force, options });

@@ -20,6 +20,11 @@ export class ProcessTable {
     return this.#state.status;
   }
 
+  /** Whether init runs, or is paused. */
+  get isAlive(): boolean {
+    return this.status === "running" || this.status === "paused";
+  }
+
   /** Init's pid; 0 where it is not known. */
   get pid(): number {
     return this.#state.pid;

@@ -74,8 +74,8 @@ async function remove(
   const container = isGone ? asked : containers.get(id, instance);
   checkUsable(id);
   if (force) container.cancelStart(startCanceled(id, "removed"));
-  const alive = container.status === "running" || container.status === "paused";
-  if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
+  const { isAlive } = container.processes;
+  if (!definitions.has(id) || (isAlive && !force)) return await container.delete(force);
   restarts.cancel(id);
   definitions.withdraw(id);
   try {
@@ -84,7 +84,7 @@ async function remove(
     if (container.life.isEnding) throw error;
     // Nothing was removed, so that it goes on as before; what was killed was so by its user.
     definitions.restore(id);
-    if (alive) definitions.update(id, { stopper: "user" });
+    if (isAlive) definitions.update(id, { stopper: "user" });
     restarts.resume(container);
     throw error;
   }

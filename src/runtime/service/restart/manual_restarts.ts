@@ -102,8 +102,8 @@ export class ManualRestarts {
   async #record(id: string, how: ContainerStopOptions): Promise<string | undefined> {
     const { containers, locks } = this.#options;
     using _lock = await locks.acquire(id);
-    const { status, bundle: { paths: { dir } } } = containers.get(id);
-    if (status !== "running" && status !== "paused") return undefined;
+    const { processes, bundle: { paths: { dir } } } = containers.get(id);
+    if (!processes.isAlive) return undefined;
     recordRestart(dir, how);
     return dir;
   }

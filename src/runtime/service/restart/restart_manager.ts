@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
+import { exitOf, unseenExit } from "../../../oci/process_exit.ts";
+import type { ProcessExit } from "../../../oci/process_exit.ts";
 import { messageOf } from "../../../rpc/error_text.ts";
 import type { Container } from "../../container/container.ts";
 import { NO_PROGRESS } from "../../definitions/service_record.ts";
@@ -39,13 +41,13 @@ export class RestartManager implements Disposable {
   }
 
   /** Decides what comes of a container whose init has exited. */
-  exited({ id, instance, exitStatus = 137, exitedAt }: Event): void {
-    const container = this.#options.containers.find(id);
-    if (container?.bundle.record.instance !== instance) return;
-    this.#decide(container, exitStatus, exitedAt);
+  exited(event: Event): void {
+    const container = this.#options.containers.find(event.id);
+    if (container?.bundle.record.instance !== event.instance) return;
+    this.#decide(container, exitOf(event) ?? unseenExit());
   }
 
-  #decide(container: Container, exitStatus: number, exitedAt: string | undefined): void {
+  #decide(container: Container, exit: ProcessExit): void {
     const { definitions } = this.#options;
     const { instance } = container.bundle.record;
     const service = definitions.service(container.id);
@@ -58,20 +60,12 @@ export class RestartManager implements Disposable {
       return definitions.update(container.id, { unstarted: instance, next });
     }
     failpoint("restart.decide");
-    const { exit } = container.processes;
+    const { exit: known, pid, startedAt } = container.processes;
     // Known after a reboot, too.
-    definitions.setExit(
-      container.bundle.record,
-      exit ?? {
-        exitStatus,
-        exitedAt: exitedAt ?? new Date().toISOString(),
-      },
-      container.processes.pid,
-    );
-    const { startedAt } = container.processes;
-    const ranFor = Date.parse(exitedAt ?? "") - Date.parse(startedAt ?? "");
+    definitions.setExit(container.bundle.record, known ?? exit, pid);
+    const ranFor = Date.parse(exit.exitedAt) - Date.parse(startedAt ?? "");
     this.#next(container, {
-      exitStatus,
+      exitStatus: exit.exitStatus,
       ranFor: Number.isNaN(ranFor) ? 0 : ranFor,
       stopper: service.stopper,
     });
@@ -187,7 +181,7 @@ export class RestartManager implements Disposable {
     const { id, processes: { exit } } = container;
     definitions.update(id, { next: undefined, unstarted: undefined, error: undefined });
     // Before its start was recorded, so that its exit was not decided on.
-    if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
+    if (exit !== undefined) this.#decide(container, exit);
     this.removeUnneeded(container);
   }
 
@@ -205,7 +199,7 @@ export class RestartManager implements Disposable {
     const next = this.#options.definitions.service(id)?.next;
     if (next !== undefined) return this.#scheduleNext(id);
     // Nothing was decided on during the removal.
-    if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
+    if (exit !== undefined) this.#decide(container, exit);
   }
 
   /** Decides what is to be done about a container that a daemon finds when it starts. */
@@ -219,15 +213,13 @@ export class RestartManager implements Disposable {
       definitions.setRecord(record);
       this.#running(container);
       if (status !== "stopped") return;
-    } else if (status === "running" || status === "paused") {
+    } else if (container.processes.isAlive) {
       return;
     }
     const { next } = definitions.service(id) ?? {};
     if (next !== undefined) return this.#scheduleNext(id);
     if (status !== "stopped") return;
-    if (exit !== undefined && !exit.exitStatusUnknown) {
-      this.#decide(container, exit.exitStatus, exit.exitedAt);
-    }
+    if (exit !== undefined && !exit.exitStatusUnknown) this.#decide(container, exit);
     const now = definitions.service(id);
     if (now === undefined || now.next !== undefined || !now.started) return;
     if (!comesBack(now.policy, now.stopper)) {

@@ -78,7 +78,7 @@ export class StopManager {
     this.#latest.set(container, stop);
     definitions.update(id, change);
     return () => {
-      const isAlive = container.status === "running" || container.status === "paused";
+      const { isAlive } = container.processes;
       if (before === undefined || !isAlive || this.#latest.get(container) !== stop) return;
       const { stopper, next } = before;
       // A run that is alive is not to come any more.
@@ -157,9 +157,8 @@ export class StopManager {
 
   /** Does what, where `ends` says so, ends a container on purpose. One that fails is no stop. */
   async #end<T>(container: Container, ends: boolean, work: () => Promise<T>): Promise<T> {
-    const { id, status } = container;
-    const isStop = ends && this.#options.definitions.has(id) &&
-      (status === "running" || status === "paused");
+    const { id, processes } = container;
+    const isStop = ends && this.#options.definitions.has(id) && processes.isAlive;
     const undo = isStop ? this.#recordStopper(container, { stopper: "user" }) : () => {};
     try {
       return await work();
