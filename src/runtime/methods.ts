@@ -92,10 +92,7 @@ export function daemonMethods(
     },
     "container.checkpoint": (params) => services.checkpoint(params),
     "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
-    "network.list": () => {
-      const unusable = manager.networks.unusable();
-      return { networks: manager.networks.list(), ...(unusable.length > 0 && { unusable }) };
-    },
+    "network.list": () => manager.networks.list(),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.read": (params) => readEvents(manager.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>

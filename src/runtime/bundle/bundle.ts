@@ -61,7 +61,7 @@ export class Bundle {
       makeDir(dir, paths);
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) {
-        throw exhaustedOr(error, record.id, "cannot write its bundle");
+        throw exhaustedOr(error, "cannot write its bundle", record.id);
       }
       throw new FailedPreconditionError(
         `container ${record.id}: its bundle ${dir} is still there and not yet cleaned up`,
@@ -79,7 +79,7 @@ export class Bundle {
     } catch (error) {
       // A directory that stays is no bundle, and is removed when the id is used again.
       removeFlat(dir);
-      throw exhaustedOr(error, record.id, "cannot write its bundle");
+      throw exhaustedOr(error, "cannot write its bundle", record.id);
     }
   }
 

@@ -51,9 +51,9 @@ export async function defaultSpecOf(
   const spec = defaultSpec({
     ...rest,
     id,
-    ...(userNamespace !== undefined && { userNamespace }),
-    ...(groupAdd !== undefined && { groups: groupAdd }),
-    ...(stopSignal !== undefined && { stopSignal }),
+    userNamespace,
+    groups: groupAdd,
+    stopSignal,
     security: {
       ...(privileged !== undefined && { privileged }),
       capabilities: { add: capAdd, drop: capDrop },

@@ -2,13 +2,12 @@
 import { failpoint } from "../../failpoint.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
-import { isExhausted } from "../../linux/libc/errno.ts";
-import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { Config } from "../config/config.ts";
 import { InstanceSnapshots } from "./instance_snapshots.ts";
 import type { InstanceState } from "./instance_state.ts";
 import { Segment } from "./segment.ts";
+import { exhaustedOr } from "../util/exhausted_or.ts";
 
 /** How large a journal gets. */
 export type JournalOptions = Readonly<Config["events"]>;
@@ -109,7 +108,7 @@ export class Journal implements Disposable {
       this.#newest.append(JSON.stringify(line));
       failpoint("journal.appended");
     } catch (error) {
-      throw exhaustedOr(error, this.#dir);
+      throw exhaustedOr(error, `cannot append to the journal in ${this.#dir}`);
     }
     this.#facts.apply(event, shimSeq);
     this.#tail.push(event);
@@ -216,11 +215,4 @@ function parseLine(text: string): JournalLine | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function exhaustedOr(error: unknown, dir: string): unknown {
-  if (!isExhausted(error)) return error;
-  return new ResourceExhaustedError(`cannot append to the journal in ${dir}: ${error.message}`, {
-    cause: error,
-  });
 }

@@ -8,11 +8,9 @@ import { newRecord, readRecord } from "../../network/record.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
-import type {
-  NetworkInfo,
-  NetworkParams,
-  NetworkState,
-} from "../../rpc/contract/schemas/network.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ResultOf } from "../../rpc/contract/method.ts";
+import type { NetworkParams, NetworkState } from "../../rpc/contract/schemas/network.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
@@ -122,7 +120,7 @@ export class ContainerNetworks implements Disposable {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
       if (otherwise === undefined || !isNetworkFailure(error)) {
-        throw exhaustedOr(error, id, "cannot make its network");
+        throw exhaustedOr(error, "cannot make its network", id);
       }
       // Another container may have its addresses by now.
       await tearDown(this.#host, paths, readRecord(paths));
@@ -228,13 +226,10 @@ export class ContainerNetworks implements Disposable {
   }
 
   /** Returns the networks that containers can be attached to, ordered by name, with their containers. */
-  list(): NetworkInfo[] {
-    return listNetworks(this.#records, this.#conflists);
-  }
-
-  /** Returns the configuration files that cannot be used, with the reasons. */
-  unusable(): { file: string; reason: string }[] {
-    return this.#conflists.unusable();
+  list(): ResultOf<DaemonContract, "network.list"> {
+    const unusable = this.#conflists.unusable();
+    const networks = listNetworks(this.#records, this.#conflists);
+    return { networks, ...(unusable.length > 0 && { unusable }) };
   }
 
   /** Releases the ports. The networks remain. */

@@ -118,7 +118,7 @@ export class Renamer {
     try {
       records.begin(plan);
     } catch (error) {
-      throw exhaustedOr(error, id, "cannot rename it");
+      throw exhaustedOr(error, "cannot rename it", id);
     }
     definitions.renamed(id, to);
     containers.rename(id, resting.load(to, processes));
