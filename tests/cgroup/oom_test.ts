@@ -38,8 +38,7 @@ function afterStart(types: string): string {
 async function runHogPerLine(daemon: TestDaemon, id: string, args = HOG_PER_LINE) {
   const stdin = makeFifo(daemon.dir);
   const writer = new FifoWriter(stdin);
-  await daemon.client.call("container.create", { id, spec: daemon.spec(args, limited), stdin });
-  const { pid } = await daemon.client.call("container.start", { id });
+  const pid = await daemon.run(id, args, limited, { stdin });
   return { pid, writer };
 }
 
@@ -48,8 +47,7 @@ const MODES = { "a shim": "[shim]\nkeep = 1", "no shim": "[runtime]\nno_shim = t
 for (const [mode, config] of Object.entries(MODES)) {
   Deno.test(`oom: ${mode}: an OOM kill of init is told before its exit, with its cause`, async () => {
     await using daemon = await TestDaemon.start({ config });
-    await daemon.life("warm-up");
-    const audit = LeakAudit.take(daemon);
+    const audit = await LeakAudit.warm(daemon);
     using events = await EventCollector.subscribe(daemon.socket);
     // Several at once, each of which dies as soon as it is started.
     const ids = ["a", "b", "c", "d"];

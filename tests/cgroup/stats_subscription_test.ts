@@ -25,8 +25,7 @@ Deno.test("stats.subscribe sends readings of many containers, with their CPU usa
       "1000",
     ]]] as const
   ) {
-    await client.call("container.create", { id, spec: daemon.spec(args), labels });
-    await client.call("container.start", { id });
+    await daemon.run(id, args, {}, { labels });
   }
   await daemon.run("other", ["sleep", "1000"]);
   const ticks = ticksOf(daemon.peer);

@@ -53,8 +53,7 @@ Deno.test("update: a new limit of tasks shows in stats and stops forks", async (
   await using writer = new FifoWriter(stdin);
   // A shell that cannot fork for a pipeline ends, and not by its last command.
   const args = ["sh", "-c", "read line; true | cat | cat | cat; exit 0"];
-  await daemon.client.call("container.create", { id: "one", spec: daemon.spec(args), stdin });
-  await daemon.client.call("container.start", { id: "one" });
+  await daemon.run("one", args, {}, { stdin });
   assert.equal((await limits(daemon, "one")).pids, undefined);
   await update(daemon, "one", { pids: { limit: 2 } });
   assert.equal((await limits(daemon, "one")).pids, 2);

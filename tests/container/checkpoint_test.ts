@@ -19,6 +19,7 @@ import {
   RESTORE,
   standInCheckpoints,
 } from "../harness/runtime/stand_in_checkpoints.ts";
+import { runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
@@ -33,23 +34,12 @@ interface Stand {
 
 /** A daemon whose containers get the stand-in. */
 async function withStandIn(options: TestDaemonOptions = {}): Promise<Stand & AsyncDisposable> {
-  const daemon = TestDaemon.prepare({
-    ...options,
-    config: `[shim]\nkeep = 1\n${options.config ?? ""}`,
-  });
-  const runtime = RuntimeWrapper.create(daemon.dir);
+  const runtime = RuntimeWrapper.create(runDir());
   standInCheckpoints(runtime);
-  Deno.writeTextFileSync(
-    daemon.configFile,
-    `[runtime]\nruntime = ${JSON.stringify(runtime.path)}\n`,
-    { append: true },
-  );
-  try {
-    await daemon.start();
-  } catch (error) {
-    await daemon[Symbol.asyncDispose]();
-    throw error;
-  }
+  const daemon = await TestDaemon.start({
+    ...options,
+    config: `${runtime.config}[shim]\nkeep = 1\n${options.config ?? ""}`,
+  });
   return { daemon, runtime, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
 }
 
@@ -99,8 +89,7 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint with exit is told b
 Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and start is a restore", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   using events = await EventCollector.subscribe(daemon.socket);
   const checkpoint = `${daemon.root}/image`;
   await daemon.run("old", ["sleep", "1000"]);
@@ -154,8 +143,7 @@ Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and sta
 Deno.test("checkpoint: with a stand-in runtime: a restore that fails says what criu said and can be deleted", async () => {
   await using stand = await withStandIn();
   const { daemon } = stand;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const checkpoint = `${daemon.root}/empty`;
   await Deno.mkdir(checkpoint, { recursive: true });
   const spec = daemon.spec(["true"]);

@@ -49,8 +49,7 @@ async function withNothingLeft(
 ): Promise<void> {
   const { config = "" } = options;
   await using daemon = await TestDaemon.start({ config });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     await work(daemon, events);

@@ -52,8 +52,7 @@ async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Pro
 Deno.test("delete: a delete that the runtime failed is made again, with the same answer and one event", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const exit = await exited(daemon, "again", { runtime: wrapper.path });
   wrapper.fail("delete", "no luck", { once: true });
@@ -74,12 +73,7 @@ Deno.test("delete: a forced delete that failed on the way is made again, with th
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
-  await client.call("container.create", {
-    id: "forced",
-    spec: daemon.spec(["sleep", "1000"]),
-    runtime: wrapper.path,
-  });
-  const { pid } = await client.call("container.start", { id: "forced" });
+  const pid = await daemon.run("forced", ["sleep", "1000"], {}, { runtime: wrapper.path });
   // Its processes are killed without the runtime then.
   wrapper.fail("kill", "no luck with kill", { once: true });
   wrapper.fail("delete", "no luck with delete", { once: true });
@@ -149,8 +143,7 @@ Deno.test("delete: a forced delete ends a start that hangs, also one that an ear
 Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const pids = `${daemon.dir}/hanging`;
   const calls = {
@@ -191,8 +184,7 @@ Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs",
 Deno.test("delete: a busy rootfs is told and never removed through; the next delete works", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const source = `${daemon.dir}/source`;
   await Deno.mkdir(`${source}/data`, { recursive: true });
   await Deno.writeTextFile(`${source}/data/file`, "keep me");

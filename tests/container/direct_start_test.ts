@@ -54,8 +54,7 @@ async function cutShort(daemon: TestDaemon, id: string): Promise<ContainerState>
 
 Deno.test("direct start: a container of runc is started without running runc start", async () => {
   await using daemon = await daemonThatKnows();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const { client } = daemon;
@@ -154,8 +153,7 @@ for (
 ) {
   Deno.test(`direct start: an init that fails since its start was cut short by the death of its ${what}, exits once`, async () => {
     await using daemon = await daemonThatKnows(config);
-    await daemon.life("warm-up");
-    const audit = LeakAudit.take(daemon);
+    const audit = await LeakAudit.warm(daemon);
     const { pid, shimPid, instance } = await cutShort(daemon, "cut");
     if (shimPid === daemon.pid) await daemon.restart();
     else Deno.kill(shimPid, "SIGKILL");

@@ -5,19 +5,12 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
+import { runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
-/** A daemon whose runtime is a wrapper, and which keeps no shims that an audit would see. */
-async function prepare(): Promise<{ daemon: TestDaemon; wrapper: RuntimeWrapper }> {
-  const daemon = TestDaemon.prepare();
-  const wrapper = RuntimeWrapper.create(daemon.dir);
-  const config = await Deno.readTextFile(daemon.configFile);
-  await Deno.writeTextFile(
-    daemon.configFile,
-    `${config}\n[runtime]\nruntime = ${JSON.stringify(wrapper.path)}\n[shim]\nwarm = 0\nkeep = 0\n`,
-  );
-  await daemon.start();
-  return { daemon, wrapper };
+/** Starts a daemon with this runtime that keeps no shims, which an audit would see. */
+function startCold(wrapper: RuntimeWrapper): Promise<TestDaemon> {
+  return TestDaemon.start({ config: `${wrapper.config}[shim]\nwarm = 0\nkeep = 0` });
 }
 
 /** The types of a container's events, in order. */
@@ -62,8 +55,8 @@ Deno.test("early exit: 50 processes that exit at once each have one exit, after 
 });
 
 Deno.test("container.start: an exit is published after its start, however long the runtime takes", async () => {
-  const { daemon, wrapper } = await prepare();
-  await using _daemon = daemon;
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await startCold(wrapper);
   using events = await EventCollector.subscribe(daemon.socket);
   // Longer than execs are waited for that outlive their init.
   wrapper.delay("start", 3000, { after: true });
@@ -76,8 +69,8 @@ Deno.test("container.start: an exit is published after its start, however long t
 });
 
 Deno.test("container.exec: an exec is started no later than it exits, however long the runtime takes", async () => {
-  const { daemon, wrapper } = await prepare();
-  await using _daemon = daemon;
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await startCold(wrapper);
   const { client } = daemon;
   await daemon.run("c", ["sleep", "1000"]);
   using events = await EventCollector.subscribe(daemon.socket);
@@ -92,10 +85,9 @@ Deno.test("container.exec: an exec is started no later than it exits, however lo
 });
 
 Deno.test("early exit: init killed while the runtime's create has not returned: an error or one exit", async () => {
-  const { daemon, wrapper } = await prepare();
-  await using _daemon = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await startCold(wrapper);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const release = wrapper.hang("create", { after: true });
@@ -123,8 +115,8 @@ Deno.test("early exit: init killed while the runtime's create has not returned: 
 });
 
 Deno.test("early exit: an exit that overtakes the runtime's start is told after it", async () => {
-  const { daemon, wrapper } = await prepare();
-  await using _daemon = daemon;
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await startCold(wrapper);
   using events = await EventCollector.subscribe(daemon.socket);
   const release = wrapper.hang("start", { after: true });
   await daemon.client.call("container.create", {

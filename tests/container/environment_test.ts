@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
-import { FROM_SOURCE, program } from "../harness/run.ts";
+import { FROM_SOURCE, program, runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Names of the variables of a process. */
@@ -18,27 +18,13 @@ function fileLimits(pid: number): [soft: string, hard: string] {
   return [soft, hard];
 }
 
-/** Makes the wrapper the daemon's runtime, in a `[runtime]` with `config` besides. */
-async function useWrapper(
-  daemon: TestDaemon,
-  wrapper: RuntimeWrapper,
-  config: string,
-): Promise<void> {
-  const head = await Deno.readTextFile(daemon.configFile);
-  const runtime = JSON.stringify(wrapper.path);
-  await Deno.writeTextFile(
-    daemon.configFile,
-    `${head}\n[runtime]\nruntime = ${runtime}\n${config}`,
-  );
-}
-
 Deno.test("environment: neither shims nor runtimes inherit the daemon's environment, or relative paths", async () => {
   for (const config of ["", "no_shim = true\n"]) {
+    const wrapper = RuntimeWrapper.create(runDir());
     await using daemon = TestDaemon.prepare({
+      config: `${wrapper.config}${config}`,
       env: { A_TOKEN: "secret", PATH: `.::bin:${Deno.env.get("PATH")}` },
     });
-    const wrapper = RuntimeWrapper.create(daemon.dir);
-    await useWrapper(daemon, wrapper, config);
     const file = `${daemon.dir}/environment`;
     for (const subcommand of ["create", "delete"]) {
       wrapper.rule(subcommand, `tr '\\0' '\\n' </proc/$$/environ >>${file}`);
@@ -66,9 +52,11 @@ Deno.test({
   fn: async () => {
     const limited = ["sh", "-c", 'ulimit -Sn 777; exec "$0" "$@"', ...program()];
     for (const config of ["", "no_shim = true\n"]) {
-      await using daemon = TestDaemon.prepare({ program: limited });
-      const wrapper = RuntimeWrapper.create(daemon.dir);
-      await useWrapper(daemon, wrapper, config);
+      const wrapper = RuntimeWrapper.create(runDir());
+      await using daemon = TestDaemon.prepare({
+        config: `${wrapper.config}${config}`,
+        program: limited,
+      });
       const file = `${daemon.dir}/limits`;
       // What a container has then is the runtime's affair: runc of Go 1.19 raises its own, too.
       for (const subcommand of ["create", "exec"]) {

@@ -32,8 +32,7 @@ async function withContainer(
   config?: string,
 ): Promise<void> {
   await using daemon = await TestDaemon.start(config === undefined ? {} : { config });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await daemon.run("c", ["sleep", "1000"], override);
   await work(daemon);
   await daemon.remove("c");
@@ -436,16 +435,10 @@ Deno.test("exec: an exec that races with init's death is refused or ends, never 
 
 Deno.test("exec: an exec that the runtime keeps waiting holds up neither other execs nor kill nor state", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
-  await client.call("container.create", {
-    id: "c",
-    spec: daemon.spec(["sleep", "1000"]),
-    runtime: wrapper.path,
-  });
-  const { pid } = await client.call("container.start", { id: "c" });
+  const pid = await daemon.run("c", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const release = wrapper.hang("exec");
   const slow = client.call("container.exec", {
     id: "c",

@@ -8,8 +8,7 @@ import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 Deno.test("lifecycle: a container is created, started, waited for and deleted; nothing is left", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   using events = await EventCollector.subscribe(daemon.socket);
 
   const created = await client.call("container.create", {
@@ -42,10 +41,8 @@ Deno.test("lifecycle: a container is created, started, waited for and deleted; n
 Deno.test("lifecycle: a running container is not deleted unless by force", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  await client.call("container.create", { id: "busy", spec: daemon.spec(["sleep", "1000"]) });
-  await client.call("container.start", { id: "busy" });
+  const audit = await LeakAudit.warm(daemon);
+  await daemon.run("busy", ["sleep", "1000"]);
   await assert.rejects(client.call("container.delete", { id: "busy" }), FailedPreconditionError);
   const { status, pid } = await daemon.stateOf("busy");
   assert.equal(status, "running");

@@ -118,8 +118,7 @@ Deno.test("pause: a paused container dies of SIGKILL, and of any other signal on
 
 Deno.test("pause: delete with force removes a paused container and leaves nothing", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nkeep = 1" });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await daemon.run("one", BUSY);
   await daemon.client.call("container.exec", { id: "one", execId: "x", process: { args: BUSY } });
   await daemon.client.call("container.pause", { id: "one" });

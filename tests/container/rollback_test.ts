@@ -30,9 +30,7 @@ async function setUp(limits: { runtime?: number; shim?: number } = {}): Promise<
   const wrapper = RuntimeWrapper.create(runDir());
   const { runtime = 120, shim = 10 } = limits;
   const daemon = await TestDaemon.start({
-    config: `[runtime]
-runtime = ${JSON.stringify(wrapper.path)}
-timeout = ${runtime}
+    config: `${wrapper.config}timeout = ${runtime}
 [shim]
 timeout = ${shim}
 # Others would take their time to leave.

@@ -48,8 +48,7 @@ async function life(
 /** Runs `work` with a daemon and checks that no mount, nor anything else, is left by it. */
 async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await work(daemon);
   assert.deepEqual(mountsOf(baseName(daemon.dir)), []);
   await audit.assertClean();
@@ -256,12 +255,9 @@ Deno.test("rootfs: a runtime that fails after the mounts were made undoes them",
 
 Deno.test("rootfs: the mounts outlive the daemon and are undone by a forced delete", async () => {
   await audited(async (daemon) => {
-    await daemon.client.call("container.create", {
-      id: "c",
-      spec: daemon.spec(["sleep", "1000"], { root: undefined }),
+    await daemon.run("c", ["sleep", "1000"], { root: undefined }, {
       rootfs: [BASE, { type: "tmpfs", source: "tmpfs", target: "/data" }],
     });
-    await daemon.client.call("container.start", { id: "c" });
     await daemon.restart();
     assert.equal(mountsOf(baseName(daemon.dir)).length, 2);
     const { exitStatus } = await daemon.remove("c");

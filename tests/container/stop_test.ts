@@ -5,7 +5,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { until, within } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
-import { baseName } from "../harness/run.ts";
+import { baseName, runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Shims of this daemon's state directory that are alive. */
@@ -15,14 +15,8 @@ function shims(daemon: TestDaemon): number {
 }
 
 Deno.test("stop: SIGTERM: what runs is finished, what is new is refused, containers go on", async () => {
-  await using daemon = TestDaemon.prepare();
-  const wrapper = RuntimeWrapper.create(daemon.dir);
-  const config = await Deno.readTextFile(daemon.configFile);
-  await Deno.writeTextFile(
-    daemon.configFile,
-    `${config}\n[runtime]\nruntime = ${JSON.stringify(wrapper.path)}\n`,
-  );
-  await daemon.start();
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await TestDaemon.start({ config: wrapper.config });
   const pid = await daemon.run("stays", ["sleep", "1000"]);
   const events = await EventCollector.subscribe(daemon.socket);
   using other = await daemon.connect();

@@ -24,13 +24,9 @@ Deno.test("events: each event says who, when and how, in the order in which thin
   const { client } = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
   const before = new Date().toISOString();
-  const created = await client.call("container.create", {
-    id: "c",
-    spec: daemon.spec(["sleep", "1000"]),
-  });
-  await client.call("container.start", { id: "c" });
+  const pid = await daemon.run("c", ["sleep", "1000"]);
   // The runtime's init, which it is at first, would die of SIGTERM.
-  await untilRuns(created.pid, "sleep 1000");
+  await untilRuns(pid, "sleep 1000");
   const exec = await client.call("container.exec", {
     id: "c",
     execId: "e",
@@ -59,7 +55,7 @@ Deno.test("events: each event says who, when and how, in the order in which thin
     assert.match(event.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z$/);
     assert.ok(event.timestamp >= last, "time does not go back");
     last = event.timestamp;
-    assert.equal(event.pid, event.execId === "e" ? exec.pid : created.pid);
+    assert.equal(event.pid, event.execId === "e" ? exec.pid : pid);
     assert.equal(event.synthetic, undefined);
   }
   const [execExit] = events.matching({ type: "exit", execId: "e" });
@@ -201,8 +197,7 @@ Deno.test("events: unsubscribe ends one subscription and only that", async () =>
 
 Deno.test("events: a subscriber that never reads slows nobody, and gets all of it when it does", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using stalled = await RawClient.connect(daemon.socket);
     using events = await EventCollector.subscribe(daemon.socket);
@@ -232,8 +227,7 @@ Deno.test("events: a subscriber that never reads slows nobody, and gets all of i
 
 Deno.test("events: what a subscriber that is gone for good had asked for is forgotten", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   for (let i = 0; i < 50; i++) {
     using _events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   }

@@ -26,8 +26,7 @@ async function execsKnown(daemon: TestDaemon, id: string): Promise<void> {
 
 Deno.test("restart: containers and execs in every state come back as they were, and go on", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const fifos = { stdin: makeFifo(daemon.dir), stdout: makeFifo(daemon.dir) };
   const output = `file://${daemon.dir}/running.log`;
   {
@@ -120,8 +119,7 @@ Deno.test("restart: containers and execs in every state come back as they were, 
 
 Deno.test("restart: what happens while no daemon runs is told by the next one, and waited for", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using before = await EventCollector.subscribe(daemon.socket);
     const gate = makeFifo(daemon.dir);
@@ -336,11 +334,8 @@ Deno.test("restart: a shim of another protocol is left alone, with a clear error
 
 Deno.test("restart: killed in the middle of a delete, the next daemon finishes it; the delete is told once", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
-  await using daemon = await TestDaemon.start({
-    config: `[runtime]\nruntime = ${JSON.stringify(wrapper.path)}`,
-  });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  await using daemon = await TestDaemon.start({ config: wrapper.config });
+  const audit = await LeakAudit.warm(daemon);
   for (const after of [false, true]) {
     const id = `deleted-${after}`;
     using before = await EventCollector.subscribe(daemon.socket);

@@ -56,14 +56,11 @@ for (const name of ["runc", "crun"]) {
         const stdout = makeFifo(daemon.dir);
         await using _reader = new FifoReader(stdout);
         const env = ["PATH=/bin", "HOME=/root", "TERM=xterm", "A=1"];
-        await client.call("container.create", {
-          id,
-          spec: daemon.spec(FOREVER, { process: { env } }),
+        const pid = await daemon.run(id, FOREVER, { process: { env } }, {
           runtime,
           terminal,
           stdout,
         });
-        const { pid } = await client.call("container.start", { id });
         await assertClean(pid, pid, `${name}, terminal ${terminal}: init`);
         for (const execTerminal of [false, true]) {
           const exec = await client.call("container.exec", {

@@ -29,8 +29,7 @@ function assertHistory(events: EventCollector, lives: number): void {
 
 Deno.test("parallel: 20 lives of /bin/true at once, twice over, leave nothing", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     for (const round of [1, 2]) {
@@ -48,8 +47,7 @@ Deno.test("parallel: 20 lives of /bin/true at once, twice over, leave nothing", 
 
 Deno.test("parallel: 20 lives at once through 20 connections, with one shim for all of them", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     await Promise.all(Array.from({ length: LIVES }, async (_, i) => {
@@ -72,8 +70,7 @@ Deno.test("parallel: 20 lives at once through 20 connections, with one shim for 
 
 Deno.test("parallel: two calls on one container at once come in some order and never hang", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const { client } = daemon;
   for (let round = 0; round < 4; round++) {
     const id = "c";

@@ -72,8 +72,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { messages, seed, signal, onProgress = () => {} } = options;
   const random = new Random(seed);
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const descriptors = openFiles(daemon.pid).length;
   const { pid } = daemon;
   const complaints = new Set<string>();

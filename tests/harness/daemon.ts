@@ -3,7 +3,7 @@ import { exists } from "../../src/linux/fs/exists.ts";
 import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
-import type { ResultOf } from "../../src/rpc/contract/method.ts";
+import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { UnavailableError } from "../../src/rpc/errors.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
@@ -272,9 +272,14 @@ export class TestDaemon implements AsyncDisposable {
     return spec(args, { cgroup: this.cgroup, ...(override === undefined ? {} : { override }) });
   }
 
-  /** Creates and starts a container; answers its pid. */
-  async run(id: string, args: readonly string[], override?: JsonObject): Promise<number> {
-    await this.client.call("container.create", { id, spec: this.spec(args, override) });
+  /** Creates and starts a container; returns its pid. `params` are those of the create besides. */
+  async run(
+    id: string,
+    args: readonly string[],
+    override?: JsonObject,
+    params: Omit<ParamsOf<DaemonContract, "container.create">, "id" | "spec"> = {},
+  ): Promise<number> {
+    await this.client.call("container.create", { id, spec: this.spec(args, override), ...params });
     const { pid } = await this.client.call("container.start", { id });
     return pid;
   }

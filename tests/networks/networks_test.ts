@@ -23,12 +23,9 @@ async function serve(
   id: string,
   network: Partial<NetworkParams>,
 ): Promise<ContainerState> {
-  await daemon.client.call("container.create", {
-    id,
-    spec: daemon.spec(httpServer(id), { hostname: id }),
+  await daemon.run(id, httpServer(id), { hostname: id }, {
     network: network.conflist === undefined ? { name: "bridge", ...network } : network,
   });
-  await daemon.client.call("container.start", { id });
   return await daemon.stateOf(id);
 }
 

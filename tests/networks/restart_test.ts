@@ -131,9 +131,7 @@ networkTest(
       config: AUDITED_CONFIG,
     });
     const create = async (id: string, hostPort: number, policy: "always" | "no") => {
-      await daemon.client.call("container.create", {
-        id,
-        spec: daemon.spec(httpServer(id)),
+      await daemon.run(id, httpServer(id), {}, {
         restart: { policy },
         network: {
           name: "bridge",
@@ -141,7 +139,6 @@ networkTest(
           ports: [{ hostPort, containerPort: 8000 }],
         },
       });
-      await daemon.client.call("container.start", { id });
     };
     await create("kept", 8010, "always");
     await create("gone", 8020, "no");

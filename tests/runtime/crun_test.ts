@@ -14,8 +14,7 @@ testNeeding(["crun"], "crun: a life beside another with runc", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const runtime = crun(daemon);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const stdout = makeFifo(daemon.dir);
   {
     using events = await EventCollector.subscribe(daemon.socket, { ids: ["c"] });
@@ -68,8 +67,7 @@ testNeeding(["crun"], "crun fails in its own words, kills with all, has a termin
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const runtime = crun(daemon);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const bad = client.call("container.create", {
     id: "c",
     spec: daemon.spec(["no-such-command"]),

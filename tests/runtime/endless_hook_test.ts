@@ -20,8 +20,7 @@ async function withDaemon(
   body: (daemon: TestDaemon, events: EventCollector) => Promise<void>,
 ): Promise<void> {
   await using daemon = await TestDaemon.start({ config: CONFIG });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
     await body(daemon, events);

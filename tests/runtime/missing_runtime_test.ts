@@ -5,8 +5,7 @@ import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 // The runtime is not run before the start of a restore, so that this is not found before.
 Deno.test("missing runtime: a container to be restored by a runtime that is not there can be deleted", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const checkpoint = `${daemon.dir}/checkpoint`;
   await Deno.mkdir(checkpoint);
   for (const force of [false, true]) {

@@ -31,21 +31,17 @@ function linesOf(file: string): number {
 Deno.test("adopt: a container whose shim is killed goes on, with its output, under another one", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const file = `${daemon.dir}/output`;
     const fifo = makeFifo(daemon.dir);
     await using reader = new FifoReader(fifo);
     const script = "trap 'echo bye >&2; exit 5' TERM; while :; do echo tick; sleep 0.05; done";
-    await client.call("container.create", {
-      id: "kept",
-      spec: daemon.spec(["sh", "-c", script]),
+    const pid = await daemon.run("kept", ["sh", "-c", script], {}, {
       stdout: `file://${file}`,
       stderr: fifo,
     });
-    const { pid } = await client.call("container.start", { id: "kept" });
     await until("output", () => linesOf(file) > 3);
     const init = readProcess(pid);
 
@@ -116,12 +112,7 @@ Deno.test("adopt: shims are killed again and again, also while no daemon runs; t
 Deno.test("adopt: a container with a terminal is killed with its shim: its output went through it", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   using events = await EventCollector.subscribe(daemon.socket);
-  await daemon.client.call("container.create", {
-    id: "tty",
-    spec: daemon.spec(["sleep", "1000"]),
-    terminal: true,
-  });
-  const { pid } = await daemon.client.call("container.start", { id: "tty" });
+  const pid = await daemon.run("tty", ["sleep", "1000"], {}, { terminal: true });
   const { shimPid } = await daemon.stateOf("tty");
   Deno.kill(shimPid, "SIGKILL");
   await events.wait({ type: "delete", id: "tty" });
@@ -179,15 +170,9 @@ Deno.test("adopt: an exec that runs while its container is adopted still exits o
 
 Deno.test("adopt: every container of a group is adopted", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
-  const { client } = daemon;
   const ids = ["a", "b", "c", "d"];
   for (const id of ids) {
-    await client.call("container.create", {
-      id,
-      spec: daemon.spec(["sleep", "1000"]),
-      group: "pod",
-    });
-    await client.call("container.start", { id });
+    await daemon.run(id, ["sleep", "1000"], {}, { group: "pod" });
   }
   // The daemon learns of it one connection after the other, in any order.
   for (let round = 0; round < 6; round++) {

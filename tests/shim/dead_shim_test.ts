@@ -53,8 +53,7 @@ function describe(events: readonly Event[]): string[] {
 Deno.test("dead shim: a killed shim takes its container along: processes, mounts, bundle; each exit is told once", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     // In the host's pid namespace nothing dies just because init does.
@@ -205,15 +204,9 @@ function readJson(path: string): Record<string, unknown> | undefined {
 
 Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart, with the recorded runtime", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
-  await daemon.client.call("container.create", {
-    id: "dead",
-    spec: daemon.spec(["sleep", "1000"]),
-    runtime: wrapper.path,
-  });
-  const { pid } = await daemon.client.call("container.start", { id: "dead" });
+  const pid = await daemon.run("dead", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const init = readProcess(pid);
   assert.ok(init);
   wrapper.fail("delete", "out of order");
@@ -254,12 +247,7 @@ Deno.test("dead shim: cleanup outlasts a runtime that hangs, and holds up no oth
   await using daemon = await TestDaemon.start({ config: "[runtime]\ntimeout = 10" });
   const wrapper = RuntimeWrapper.create(daemon.dir);
   using events = await EventCollector.subscribe(daemon.socket);
-  await daemon.client.call("container.create", {
-    id: "dead",
-    spec: daemon.spec(["sleep", "1000"]),
-    runtime: wrapper.path,
-  });
-  await daemon.client.call("container.start", { id: "dead" });
+  await daemon.run("dead", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const release = wrapper.hang("delete");
   await killShim(daemon, "dead");
   await wrapper.called("delete");
@@ -277,12 +265,7 @@ Deno.test("dead shim: a delete of a container whose shim has died joins its clea
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
   using events = await EventCollector.subscribe(daemon.socket);
-  await client.call("container.create", {
-    id: "dead",
-    spec: daemon.spec(["sleep", "1000"]),
-    runtime: wrapper.path,
-  });
-  const { pid } = await client.call("container.start", { id: "dead" });
+  const pid = await daemon.run("dead", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const release = wrapper.hang("delete");
   await killShim(daemon, "dead");
   await wrapper.called("delete");
@@ -346,8 +329,7 @@ async function killShimWithoutDaemon(
 
 Deno.test("dead shim: the cgroup of a container whose create was killed half-way is removed", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const cgroup = `${daemon.cgroup}/half-made`;
   // As a runtime does that is killed before it has recorded the container, and whose init, of which

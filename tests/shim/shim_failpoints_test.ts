@@ -31,8 +31,7 @@ async function withArmedDaemon(body: (armed: Armed) => Promise<void>, config = "
     env: points.env,
     config: `[shim]\nwarm = 0\nkeep = 0\n${config}`,
   });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await body({ daemon, points });
   await audit.assertClean();
 }

@@ -22,8 +22,7 @@ async function runInGroup(daemon: TestDaemon, id: string, group: string): Promis
 Deno.test("shim group: containers of a group share a shim, and are deleted in any order", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   // Those that come first come at the same time, and still start only one.
   const [a, b, c] = await Promise.all(
     ["a", "b", "c"].map((id) => runInGroup(daemon, id, "together")),
@@ -63,8 +62,7 @@ Deno.test("shim group: the containers of a pod are a group by the annotation tha
 Deno.test("shim group: a killed shim of a group is handled for each of its containers as for one", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const ids = ["a", "b", "c"];

@@ -68,8 +68,7 @@ Deno.test({
   fn: async () => {
     await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 1\nkeep = 1\n" });
     const { client } = daemon;
-    await daemon.life("warm-up");
-    const audit = LeakAudit.take(daemon);
+    const audit = await LeakAudit.warm(daemon);
     const failed = new Set<string>();
     for (let free = 0; free <= MOST; free++) {
       const id = `c${free}`;

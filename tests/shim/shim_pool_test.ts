@@ -188,8 +188,7 @@ Deno.test("shim pool: a shim that cannot start fails the create, and leaves noth
 
 Deno.test("shim pool: a shim that is killed while it is given a container fails that create at most", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   // The daemon may or may not have seen their end when it hands one out.
   killIfThere(...shims(daemon));
   const result = await daemon.life("unlucky").catch((error) => {

@@ -103,8 +103,7 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
 Deno.test("wedged shim: a wedged shim is killed by a forced delete, which waits for no time-out", async () => {
   // Ten minutes: whatever waited for it would end the test.
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 600" });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using events = await EventCollector.subscribe(daemon.socket);
     const pid = await daemon.run("stuck", ["sleep", "1000"]);

@@ -73,9 +73,7 @@ Deno.test("error data: every member of it is in the contract", async () => {
 
 Deno.test("error data: what a shim has failed to undo of a create stays between it and the daemon", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
-  await using daemon = await TestDaemon.start({
-    config: `[runtime]\nruntime = ${JSON.stringify(wrapper.path)}`,
-  });
+  await using daemon = await TestDaemon.start({ config: wrapper.config });
   using client = await RawClient.connect(daemon.socket);
   wrapper.fail("create", "no more", { after: true });
   wrapper.fail("delete", "not now", { once: true });
@@ -95,9 +93,7 @@ Deno.test("error data: what a shim has failed to undo of a create stays between 
 
 Deno.test("error data: a create that was ended says so, and leaves nothing at the runtime", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
-  await using daemon = await TestDaemon.start({
-    config: `[runtime]\nruntime = ${JSON.stringify(wrapper.path)}`,
-  });
+  await using daemon = await TestDaemon.start({ config: wrapper.config });
   using client = await RawClient.connect(daemon.socket);
   const release = wrapper.hang("create", { after: true });
   wrapper.fail("delete", "not now", { once: true });

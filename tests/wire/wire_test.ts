@@ -131,8 +131,7 @@ Deno.test("wire: a notification does what it says, unanswered", async () => {
 
 Deno.test("wire: binary garbage costs its lines only", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   {
     using client = await RawClient.connect(daemon.socket);
     const garbage = new Uint8Array(65_536);
@@ -217,8 +216,7 @@ Deno.test("wire: 10,000 requests in one write are all answered, once each", asyn
 
 Deno.test("wire: a client that sends requests and never reads holds up nobody", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const before = privateMemory(daemon.pid);
   {
     using stalled = await RawClient.connect(daemon.socket);
@@ -241,8 +239,7 @@ Deno.test("wire: a client that sends requests and never reads holds up nobody", 
 
 Deno.test("wire: a client that is gone in the middle of a request leaves nothing half done", async () => {
   await using daemon = await TestDaemon.start({ config: COLD });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
 
   // In the middle of the line: it is not acted on.
@@ -304,8 +301,7 @@ Deno.test("wire: answers come as calls finish, a long wait does not hold up the 
 
 Deno.test("wire: 64 clients at once each get what they asked for", async () => {
   await using daemon = await TestDaemon.start();
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await daemon.run("shared", ["sleep", "1000"]);
   await Promise.all(Array.from({ length: 64 }, async (_, number) => {
     using client = await RawClient.connect(daemon.socket);

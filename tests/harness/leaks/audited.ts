@@ -14,8 +14,7 @@ export async function audited(
   { ignoreFiles = /^fifo-/, ...options }: AuditedOptions = {},
 ): Promise<void> {
   await using daemon = await TestDaemon.start(options);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
+  const audit = await LeakAudit.warm(daemon);
   await work(daemon);
   await audit.assertClean({ ignoreFiles });
 }

@@ -25,7 +25,7 @@ export interface AuditOptions {
 
 /**
  * Compares what a daemon takes up with what it took up at the start: processes, zombies, mounts,
- * Unix sockets, cgroups, files and the daemon's own descriptors. Take the baseline after a first
+ * Unix sockets, cgroups, files and the daemon's own descriptors. The baseline is taken after a first
  * container has come and gone, so that what is made once is part of it.
  */
 export class LeakAudit {
@@ -40,6 +40,12 @@ export class LeakAudit {
   /** Takes the baseline. */
   static take(daemon: TestDaemon): LeakAudit {
     return new LeakAudit(daemon);
+  }
+
+  /** Runs a first container to its end, and takes the baseline then. */
+  static async warm(daemon: TestDaemon): Promise<LeakAudit> {
+    await daemon.life("warm-up");
+    return LeakAudit.take(daemon);
   }
 
   /**

@@ -49,6 +49,11 @@ export class RuntimeWrapper {
     return wrapper;
   }
 
+  /** The section of a daemon's config that names it; more keys of that section may follow. */
+  get config(): string {
+    return `[runtime]\nruntime = ${JSON.stringify(this.path)}\n`;
+  }
+
   /** Runs shell text at each call of `subcommand`; it sees `$dir $sub $log $status` and `"$@"`. */
   rule(subcommand: string, text: string, options: RuleOptions = {}): void {
     const { id, once = false, after = false } = options;
