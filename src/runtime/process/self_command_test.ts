@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { selfShimCommand } from "./self_command.ts";
+import { selfContainerdShimCommand, selfShimCommand } from "./self_command.ts";
 
 const MODULE = new URL("self_command.ts", import.meta.url).href;
 
@@ -79,11 +79,30 @@ Deno.test("self command: a deno.json above a bundle is not obeyed", async () => 
   assert.equal(await startItself(dir, Deno.execPath(), plant), "started\nstarted\n");
 });
 
-Deno.test("selfShimCommand: V8 lets a shim have its garbage collected", async () => {
-  const flags = selfShimCommand().filter((word) => word.startsWith("--v8-flags="));
+/** Returns what `program` prints when V8 has the flags of `command`. */
+async function evaluate(command: readonly string[], program: string): Promise<string> {
+  const flags = command.filter((word) => word.startsWith("--v8-flags="));
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--quiet", ...flags, "console.log(typeof gc)"],
+    args: ["eval", "--quiet", ...flags, program],
     stdin: "null",
   }).output();
-  assert.equal(new TextDecoder().decode(stdout), "function\n");
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("selfShimCommand: V8 lets a shim have its garbage collected", async () => {
+  assert.equal(await evaluate(selfShimCommand(), "console.log(typeof gc)"), "function\n");
+});
+
+Deno.test("selfContainerdShimCommand: V8 keeps nothing of what is called often", async () => {
+  const program = `
+    import { getHeapSpaceStatistics } from "node:v8";
+    const sizes = () => ["code_space", "large_object_space"].map((name) =>
+      getHeapSpaceStatistics().find((space) => space.space_name === name).space_used_size);
+    const body = "const text = String(x); " + "x = (x * 3 + text.length) % 10007; ".repeat(50);
+    const functions = Array.from({ length: 50 }, () => new Function("x", body + "return x"));
+    const before = sizes();
+    for (let n = 0; n < 5_000; n++) for (const each of functions) each(n);
+    console.log(sizes().map((size, index) => size - before[index] < 4096).join(" "));`;
+  assert.equal(await evaluate(selfContainerdShimCommand(), program), "true true\n");
+  assert.equal(await evaluate(selfShimCommand(), program), "false false\n", "else it is no test");
 });
