@@ -39,9 +39,9 @@ async function open(options: OpenStdioOptions): Promise<Stdio> {
     const { openCopiedStdio } = await import("./log/open.ts");
     return openCopiedStdio(options);
   }
-  if (!stdio.terminal) return FdStdio.open(stdio, poller);
+  if (!stdio.terminal) return new FdStdio(stdio, poller);
   const output = FifoOutput.open(stdio.stdout, poller);
-  return TerminalStdio.open({ ...options, stdin: stdio.stdin, output });
+  return new TerminalStdio({ ...options, stdin: stdio.stdin, output });
 }
 
 /** Takes over the stdio of a process that has lost its shim; `alive` says whether it runs. */

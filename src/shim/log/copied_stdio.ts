@@ -65,7 +65,7 @@ export class CopiedStdio implements Stdio {
     const paths = new Set(fifos(options).values());
     try {
       for (const path of paths) mkfifo(path);
-      return new CopiedStdio(options, (stdio) => FdStdio.open(stdio, options.poller));
+      return new CopiedStdio(options, (stdio) => new FdStdio(stdio, options.poller));
     } catch (error) {
       for (const path of paths) removeFile(path);
       throw error;
@@ -93,7 +93,7 @@ export class CopiedStdio implements Stdio {
 
   exited(): void {
     this.#inner.exited();
-    // What it wrote is copied when its exit becomes known: it is in the FIFOs already.
+    // The output is copied when the exit becomes known: it is in the FIFOs already.
     for (const source of this.#sources.values()) source.drain();
   }
 
@@ -106,7 +106,7 @@ export class CopiedStdio implements Stdio {
   }
 
   copied(): Promise<void> {
-    // What the process wrote is copied when it has exited; others may write on forever.
+    // The output of the process is copied when it has exited; others may write on forever.
     return Promise.resolve();
   }
 

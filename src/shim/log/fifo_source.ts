@@ -13,7 +13,7 @@ import type { Poller } from "../../linux/fd/poller.ts";
 /** The smallest and the largest buffer of a FIFO, in bytes: the most that a killed shim loses. */
 const SMALL = 4096, LARGE = 64 * 1024;
 
-/** What a FIFO holds, in bytes: the more, the less often a busy one wakes its reader. */
+/** Size of a FIFO, in bytes: the larger, the less often a busy one wakes its reader. */
 const CAPACITY = 256 * 1024;
 
 /** How many reads in a row may go without letting anything else in this process run. */
@@ -22,7 +22,7 @@ const BURST = 32;
 /** The most that is drained, in bytes; more than a FIFO holds was written meanwhile. */
 const MOST_AT_ONCE = 2 * CAPACITY;
 
-/** Takes what was read; returns a promise, which says when, where it is not done with it yet. */
+/** Takes bytes that were read. Returns undefined when it is done with them, else a promise of that. */
 export type FifoSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
 
 /**

@@ -24,12 +24,12 @@ export interface LogWriterOptions {
 interface PendingWrite {
   readonly stream: LogStream;
   readonly input: Uint8Array<ArrayBuffer>;
-  /** How much of the input is encoded. */
+  /** Number of bytes of the input that are encoded. */
   encoded: number;
-  /** What is encoded, and which part of it is not in the file yet. */
+  /** The encoded records, of which the first `written` bytes are in the file. */
   output: Uint8Array<ArrayBuffer>;
   written: number;
-  /** Where in the output the file may be rotated: behind the record that continues a line. */
+  /** Position in the output at which the file may be rotated: behind the record that continues a line. */
   roomAt: number;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { untilAborted } from "../../linux/event_loop/until_aborted.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { TerminalOutput } from "../stdio/terminal_output.ts";
 import { ClientFifo } from "./client_fifo.ts";
@@ -11,7 +12,7 @@ const MOST_AT_ONCE = 256 * 1024;
 export class LoggedOutput implements TerminalOutput {
   readonly #log: LogWriter;
   readonly #client: ClientFifo | undefined;
-  /** What the client was given at the exit and has not taken yet. */
+  /** The output that the client was given at the exit and has not taken yet. */
   #passing: Promise<void> | undefined;
 
   /** @param target path of the client's FIFO; `""` where there is none. */
@@ -22,21 +23,14 @@ export class LoggedOutput implements TerminalOutput {
 
   async write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    // What was taken at the exit comes first.
+    // The output that was taken at the exit comes first.
     const before = this.#passing;
     const passed = before === undefined
       ? this.#client?.write(bytes)
       : before.then(() => this.#client?.write(bytes));
     const logged = this.#log.write("stdout", bytes);
     if (logged === undefined && passed === undefined) return;
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", abort);
-    try {
-      await Promise.race([Promise.all([logged, passed]), aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    await untilAborted(Promise.all([logged, passed]), signal);
   }
 
   takeAtExit(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void {
@@ -50,7 +44,7 @@ export class LoggedOutput implements TerminalOutput {
     this.#take(readNext, buffer, () => true);
   }
 
-  /** Takes over what is there. `goOn` says whether to, although the client has to be waited for. */
+  /** Takes over the output that is there. `goOn` says whether to go on while the client is slow. */
   #take(
     readNext: () => number | undefined,
     buffer: Uint8Array<ArrayBuffer>,

@@ -17,7 +17,7 @@ import type { FifoSink } from "./fifo_source.ts";
 import { LogWriter } from "./log_writer.ts";
 import { LoggedOutput } from "./logged_output.ts";
 
-/** What open(2) says of a path that holds no file to append to, and never will. */
+/** Errors of open(2) for a path that holds no file to append to, and never will. */
 const UNFIT: ReadonlySet<unknown> = new Set([
   "EISDIR",
   "ENOTDIR",
@@ -41,7 +41,7 @@ export function openCopiedStdio(options: OpenStdioOptions): Stdio {
   const { stdio, log, poller } = options;
   if (!stdio.terminal) {
     const direct = directStdio(stdio, log);
-    if (direct !== undefined) return FdStdio.open(direct, poller);
+    if (direct !== undefined) return new FdStdio(direct, poller);
     return CopiedStdio.open(copiedOptions(options));
   }
   if (log === undefined) throw new Error("unreachable: a terminal is copied for a log only");
@@ -50,7 +50,7 @@ export function openCopiedStdio(options: OpenStdioOptions): Stdio {
   openLog(writer);
   const output = new LoggedOutput(writer, stdio.stdout, poller);
   resources.move();
-  return TerminalStdio.open({ ...options, stdin: stdio.stdin, output });
+  return new TerminalStdio({ ...options, stdin: stdio.stdin, output });
 }
 
 /** Takes over the stdio of a process without a terminal, which runs if `alive`. */

@@ -19,18 +19,18 @@ export class AdoptedStdio extends HeldStdio {
     super();
     if (!alive || stdio.terminal) return;
     if (stdio.stdin !== "") {
-      this.held.stdin = ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK));
+      this.stdin = unlessGone(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK));
     }
     for (const target of new Set([stdio.stdout, stdio.stderr])) {
       if (target === "" || filePath(target) !== undefined) continue;
-      const output = ifThere(() => FifoKeepalive.open(target, poller));
-      if (output !== undefined) this.held.outputs.set(target, output);
+      const output = unlessGone(() => new FifoKeepalive(target, poller));
+      if (output !== undefined) this.outputs.set(target, output);
     }
   }
 }
 
-/** A FIFO may have been removed, or the process may have closed its end. */
-function ifThere<T>(hold: () => T): T | undefined {
+/** Returns what `hold` opens; undefined where the FIFO was removed, or the process has closed its end. */
+function unlessGone<T>(hold: () => T): T | undefined {
   try {
     return hold();
   } catch (error) {

@@ -30,10 +30,15 @@ import { messageOf } from "../../rpc/error_text.ts";
 export class FdStdio extends HeldStdio {
   override readonly fds: StdioFds;
   readonly #poller: Poller;
-  /** What is only open to be given away. */
+  /** Fds that are only open to be given away. */
   #given: number[] = [];
 
-  private constructor(stdio: StdioPaths, poller: Poller) {
+  /**
+   * Opens all three.
+   *
+   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
+   */
+  constructor(stdio: StdioPaths, poller: Poller) {
     super();
     this.#poller = poller;
     try {
@@ -44,19 +49,9 @@ export class FdStdio extends HeldStdio {
         : this.#openOutput("stderr", stdio.stderr);
       this.fds = { stdin, stdout, stderr };
     } catch (error) {
-      this.#closeGiven();
-      this.held.close();
+      void this.close();
       throw error;
     }
-  }
-
-  /**
-   * Opens all three.
-   *
-   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
-   */
-  static open(stdio: StdioPaths, poller: Poller): FdStdio {
-    return new FdStdio(stdio, poller);
   }
 
   override started(): void {
@@ -81,7 +76,7 @@ export class FdStdio extends HeldStdio {
   #openStdin(path: string): number {
     if (path === "") return this.#give(open("/dev/null", O_RDONLY));
     const { reading, writing } = openStdinFifo(path, 0);
-    this.held.stdin = writing;
+    this.stdin = writing;
     return this.#give(reading);
   }
 
@@ -91,7 +86,7 @@ export class FdStdio extends HeldStdio {
     if (file !== undefined) return this.#give(openBlocking(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
-    this.held.outputs.set(target, FifoKeepalive.open(target, this.#poller));
+    this.outputs.set(target, new FifoKeepalive(target, this.#poller));
     return fd;
   }
 }

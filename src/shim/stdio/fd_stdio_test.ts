@@ -172,7 +172,7 @@ Deno.test("FdStdio: however many ended processes nobody reads, other waits go on
   await using poller = new Poller();
   const ended = Array.from({ length: 40 }, (_, n) => {
     const stdout = area.fifo(`out${n}`);
-    const io = FdStdio.open({ stdin: "", stdout, stderr: "", terminal: false }, poller);
+    const io = new FdStdio({ stdin: "", stdout, stderr: "", terminal: false }, poller);
     write(io.fds.stdout, bytes(`${n}\n`));
     io.started();
     io.exited();

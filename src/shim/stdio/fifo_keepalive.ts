@@ -14,18 +14,14 @@ export class FifoKeepalive {
   /** Reports readers to come, after the exit. */
   #readers: Disposable | undefined;
 
-  private constructor(fd: number, poller: Poller) {
-    this.#fd = fd;
-    this.#poller = poller;
-  }
-
   /**
    * Opens the FIFO at `path` for writing; a reader must have it open.
    *
    * @throws {LinuxError} ENXIO without a reader.
    */
-  static open(path: string, poller: Poller): FifoKeepalive {
-    return new FifoKeepalive(open(path, O_WRONLY | O_NONBLOCK), poller);
+  constructor(path: string, poller: Poller) {
+    this.#fd = open(path, O_WRONLY | O_NONBLOCK);
+    this.#poller = poller;
   }
 
   /** The process has exited: the FIFO is closed once a reader is attached. */

@@ -40,7 +40,7 @@ export class FifoOutput implements TerminalOutput {
     // Open for reading too, so that writing goes on (until it is full) while no reader is there.
     const fd = open(target, O_RDWR | O_NONBLOCK);
     try {
-      return new FifoOutput(poller, fd, FifoKeepalive.open(target, poller));
+      return new FifoOutput(poller, fd, new FifoKeepalive(target, poller));
     } catch (error) {
       close(fd);
       throw error;

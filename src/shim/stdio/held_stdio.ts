@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT
-import { HeldFifos } from "./held_fifos.ts";
+import { close } from "../../linux/fd/fd.ts";
+import type { FifoKeepalive } from "./fifo_keepalive.ts";
 import type { Stdio, StdioFds } from "./stdio.ts";
 
 /** Stdio whose FIFOs and files the process has itself: the shim only holds ends and copies no byte. */
 export abstract class HeldStdio implements Stdio {
   abstract readonly fds: StdioFds | undefined;
   readonly consoleSocket = undefined;
-  /** What the shim holds. */
-  protected readonly held = new HeldFifos();
+  /** Write end of stdin. It keeps stdin from ending when a client detaches. */
+  protected stdin: number | undefined;
+  /** The output FIFOs by path. */
+  protected readonly outputs = new Map<string, FifoKeepalive>();
 
   started(): void {}
 
   exited(): void {
-    this.held.exited();
+    this.closeStdin();
+    for (const output of this.outputs.values()) output.exited();
   }
 
   closeStdin(): void {
-    this.held.closeStdin();
+    if (this.stdin !== undefined) close(this.stdin);
+    this.stdin = undefined;
   }
 
   resize(): boolean {
@@ -28,7 +33,8 @@ export abstract class HeldStdio implements Stdio {
   }
 
   close(): Promise<void> {
-    this.held.close();
+    this.closeStdin();
+    for (const output of this.outputs.values()) output.close();
     return Promise.resolve();
   }
 }

@@ -11,7 +11,7 @@ export interface StdioFds {
 
 /** The input and output of one process, from before it is created until it is deleted. */
 export interface Stdio {
-  /** What the OCI runtime is given; undefined with a terminal, where it needs none. */
+  /** The fds that the OCI runtime is given; undefined with a terminal, where it needs none. */
   readonly fds: StdioFds | undefined;
   /** Path that the OCI runtime sends the pty's master to; undefined without a terminal. */
   readonly consoleSocket: string | undefined;
@@ -29,7 +29,7 @@ export interface Stdio {
   close(): Promise<void>;
 }
 
-/** Returns the stdio part of what the OCI runtime is asked. */
+/** Returns the stdio among the options of a call of the OCI runtime. */
 export function stdioOptions(
   io: Stdio,
 ): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
@@ -39,7 +39,7 @@ export function stdioOptions(
   };
 }
 
-/** What `openStdio` opens. */
+/** The stdio that `openStdio` opens, and the place for its files. */
 export interface OpenStdioOptions {
   /** The bundle, where a terminal's socket and FIFOs for copying are made. */
   readonly dir: string;

@@ -57,7 +57,12 @@ export class TerminalStdio implements Stdio {
   /** Whether a write to the output is under way. */
   #writing = false;
 
-  private constructor({ dir, name, stdin, output, poller }: TerminalStdioOptions) {
+  /**
+   * Listens for the master and opens the client's end of stdin. Closes the output when it throws.
+   *
+   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
+   */
+  constructor({ dir, name, stdin, output, poller }: TerminalStdioOptions) {
     this.#poller = poller;
     this.#output = output;
     try {
@@ -71,15 +76,6 @@ export class TerminalStdio implements Stdio {
       this.#output.close();
       throw error;
     }
-  }
-
-  /**
-   * Listens for the master and opens the client's end of stdin. Closes the output when it throws.
-   *
-   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
-   */
-  static open(options: TerminalStdioOptions): TerminalStdio {
-    return new TerminalStdio(options);
   }
 
   get consoleSocket(): string {
@@ -207,7 +203,7 @@ export class TerminalStdio implements Stdio {
   }
 
   #report(what: string, error: unknown): void {
-    // What is left of the terminal still works; its end of this stream is what the client sees.
+    // The rest of the terminal still works, and the client sees the end of this stream.
     console.error(`copying terminal ${what} failed:`, error);
   }
 }
