@@ -20,7 +20,7 @@ export interface ShimProcessMethods {
 }
 
 /** The notifications that a connection which asked for events gets. */
-export interface EventPeer {
+interface EventPeer {
   notify<N extends keyof ShimNotifications>(method: N, params: ShimNotifications[N]): void;
   readonly closed: Promise<void>;
 }
@@ -46,21 +46,19 @@ export function shimHandlers(service: ShimService, host: ShimProcessMethods): Ha
       host.started?.();
       return started;
     },
-    "shim.delete": (params) => service.delete(target(params)),
+    "shim.delete": (params) => service.delete(params),
     "shim.exec": ({ execId, process, ...stdio }) =>
       service.exec({ execId, process, stdio: stdioOf(stdio) }),
     "shim.state": () => service.state(),
-    "shim.wait": (params, { signal }) => service.processes.wait(target(params), signal),
-    "shim.kill": ({ signal, all, ...params }) =>
-      service.processes.kill({ ...target(params), signal, all }),
+    "shim.wait": (params, { signal }) => service.processes.wait(params, signal),
+    "shim.kill": (params) => service.processes.kill(params),
     "shim.pause": () => service.pause(),
     "shim.resume": () => service.resume(),
-    "shim.resizePty": ({ width, height, ...params }) =>
-      service.processes.resizePty({ ...target(params), width, height }),
-    "shim.closeStdin": (params) => service.processes.closeStdin(target(params)),
+    "shim.resizePty": (params) => service.processes.resizePty(params),
+    "shim.closeStdin": (params) => service.processes.closeStdin(params),
     "shim.pids": () => service.processes.pids(),
     "shim.update": ({ resources }) => service.update(resources),
-    "shim.checkpoint": ({ path, exit }) => service.checkpoint({ path, exit }),
+    "shim.checkpoint": (params) => service.checkpoint(params),
     "shim.events": ({ after }, { peer }) => subscribe(service, peer, after),
     "shim.ack": ({ seq }) => service.ack(seq),
     "shim.exit": ({ reuse }) => host.exit(reuse === true),
@@ -90,12 +88,6 @@ export function checked(methods: Methods, called?: () => void): Handlers {
   );
 }
 
-function target({ execId }: { readonly execId?: string | undefined }): {
-  execId: string | undefined;
-} {
-  return { execId };
-}
-
 /** Returns the stdio of an exec. A stream that is not given is connected to nothing. */
 function stdioOf(
   { stdin = "", stdout = "", stderr = "", terminal = false }: {
@@ -105,7 +97,7 @@ function stdioOf(
   return { stdin, stdout, stderr, terminal };
 }
 
-/** Sends events, and what the OCI runtime was called for, to `peer` until it is gone. */
+/** Sends events, and reports of calls of the OCI runtime, to `peer` until it is gone. */
 function subscribe(
   service: ShimService,
   peer: EventPeer,

@@ -41,7 +41,7 @@ export class ContainerKiller {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      this.#cgroup.resolve();
+      this.#cgroup.find();
       await this.#killAll(signal);
       // A container that was paused may have been left thawed.
       this.#cgroup.syncFreezerState();

@@ -17,7 +17,7 @@ import { ProcessRequests } from "./process_requests.ts";
 import { Requests } from "./requests.ts";
 import { ShimCgroup } from "./shim_cgroup.ts";
 
-/** What a shim needs to manage the container of a bundle. */
+/** The bundle, and the parts of the process that manages its container. */
 export interface ShimServiceOptions {
   /** Directory of the bundle. */
   readonly bundleDir: string;

@@ -54,14 +54,6 @@ export class ShimCgroup {
     }
   }
 
-  /**
-   * Finds the cgroup while init lives. That of an exiting process cannot be found, though other
-   * processes may still be in it.
-   */
-  resolve(): void {
-    this.#find();
-  }
-
   /** Returns the pids of processes that have outlived init; undefined if that is not known. */
   leftPids(): number[] | undefined {
     return this.#cgroup === undefined ? undefined : pids(this.#cgroup);
@@ -74,7 +66,10 @@ export class ShimCgroup {
     if (cgroup !== undefined) this.#reserve.run(() => thaw(cgroup));
   }
 
-  /** Returns the cgroup: while init lives, and later if it was found before. */
+  /**
+   * Returns the cgroup: while init lives, and later if it was found before. That of an exiting process
+   * cannot be found, though other processes may still be in it.
+   */
   find(): Cgroup | undefined {
     return this.#find() ?? this.#cgroup;
   }
