@@ -37,7 +37,7 @@ const NEVER_STARTED: ProcessExit = { exitStatus: 0, exitedAt: "" };
 /** An additional process of a container. Callers serialize its start with changes of the container. */
 export class Exec {
   readonly execId: string;
-  /** What it is to run. */
+  /** The request that it was made for. */
   readonly request: ExecRequest;
   /** Its published exit. */
   readonly exit = new ExitFuture();
@@ -107,7 +107,7 @@ export class Exec {
     }
   }
 
-  /** What remains after a failure does no harm; the process may be running by now. */
+  /** Removes a file. One that remains does no harm, and the process may be running by now. */
   #remove(path: string): void {
     try {
       removeFile(path);

@@ -4,7 +4,7 @@ import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 
-/** What an adopting shim has to know of an exec. Each exec has one file until it is deleted. */
+/** The facts of an exec that an adopting shim needs. Each exec has one file until it is deleted. */
 export interface ExecRecord {
   readonly execId: string;
   readonly pid: number;
@@ -12,10 +12,10 @@ export interface ExecRecord {
   readonly startTime: number;
   readonly stdio: StdioPaths;
   /** Number of its `exec-started` event, if that was known. */
-  readonly startedSeq?: number;
+  readonly startedSeq?: number | undefined;
   readonly exit?: ProcessExit;
   /** Number of its `exit` event, if that was known. */
-  readonly exitSeq?: number;
+  readonly exitSeq?: number | undefined;
 }
 
 const NAME = /^execution-.*\.json$/;

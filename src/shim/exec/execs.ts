@@ -16,9 +16,8 @@ import { wrongState } from "../states/init_states.ts";
 import { killUnlessExited, unlessReaped } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
 import type { ProcessContext } from "../process/process_context.ts";
-import { onExit } from "../exit/exit_watch.ts";
+import { onExit, startedAtOf } from "../exit/exit_watch.ts";
 import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
-import { startTimeOf } from "../exit/start_time.ts";
 
 /** The parts of a container's shim that its execs work with. */
 export interface ExecsOptions {
@@ -119,7 +118,7 @@ export class Execs {
       throw error;
     }
     const { execId, pid } = exec;
-    const startedAt = await startTimeOf(watched);
+    const startedAt = await startedAtOf(watched);
     if (barrier.passed) {
       // Too late: no event may follow the exit of init.
       onExit(watched, context.log, (exit) => exec.exited(exit));
@@ -132,11 +131,11 @@ export class Execs {
       pid,
       startTime: this.#startTime(pid),
       stdio: exec.request.stdio,
-      ...numbered("startedSeq", events.next(this.#announced.has(exec) ? 0 : 1)),
+      startedSeq: events.next(this.#announced.has(exec) ? 0 : 1),
     });
-    const timestamp = startedAt;
-    if (!this.#announced.has(exec)) events.publish({ type: "exec-added", pid, execId, timestamp });
-    events.publish({ type: "exec-started", pid, execId, timestamp });
+    const event = { pid, execId, timestamp: startedAt };
+    if (!this.#announced.has(exec)) events.publish({ type: "exec-added", ...event });
+    events.publish({ type: "exec-started", ...event });
     onExit(watched, context.log, (exit) => {
       const exitedAt = notBefore(startedAt, exit.exitedAt);
       this.#ended(exec, { ...exit, exitedAt }, hold);
@@ -179,7 +178,7 @@ export class Execs {
     exec.exited(exit);
     const record = this.#records.get(exec.execId);
     if (record !== undefined) {
-      this.#record({ ...record, exit, ...numbered("exitSeq", events.next()) });
+      this.#record({ ...record, exit, exitSeq: events.next() });
     }
     events.publishExit(exec.pid, exit, exec.execId);
     exec.exit.resolve(exit);
@@ -237,23 +236,12 @@ export class Execs {
   }
 }
 
-function numbered<N extends string>(name: N, seq: number | undefined): { [K in N]?: number } {
-  return (seq === undefined ? {} : { [name]: seq }) as { [K in N]?: number };
-}
-
 function isUnstarted({ state: { name } }: Exec): boolean {
   return name === "created" || name === "starting";
 }
 
 function describeExec({ execId, state }: Exec): ExecState[] {
-  switch (state.name) {
-    case "running":
-      return [{ execId, pid: state.pid, status: "running" }];
-    case "stopped":
-      return [{ execId, pid: state.pid, status: "stopped", ...exitOf(state.exit) }];
-    case "created":
-    case "starting":
-    case "deleted":
-      return [];
-  }
+  if (!("pid" in state)) return [];
+  const exit = "exit" in state ? exitOf(state.exit) : {};
+  return [{ execId, pid: state.pid, status: state.name, ...exit }];
 }

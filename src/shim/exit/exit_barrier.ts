@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What holds the exit of init back. */
+/** A reason to hold back the exit of init. */
 export type BlockReason =
   /** A start or a checkpoint, whose event comes before the exit however long the runtime takes. */
   | "event"

@@ -52,7 +52,11 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     return found ? new AdoptedProcess(pidfd, context) : undefined;
   }
 
-  /** See {@linkcode ProcessHandle}. */
+  /**
+   * Signals it.
+   *
+   * @throws {LinuxError} ESRCH when it has exited.
+   */
   signal(signal: number): void {
     this.#pidfd.sendSignal(signal);
   }

@@ -5,7 +5,7 @@ import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 
-/** What the processes of one container share. */
+/** The bundle, the runtime and the watchers that the processes of one container share. */
 export interface ProcessContext {
   readonly record: BundleRecord;
   readonly paths: BundlePaths;

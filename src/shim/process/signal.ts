@@ -10,13 +10,6 @@ import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 export interface ProcessHandle {
   /** Resolves when it has exited; rejects if the exit was missed. */
   readonly exited: Promise<Exit>;
-  /**
-   * Signals a process that is not a child of this one. A child is signaled by its pid, which cannot
-   * be reused before it is reaped.
-   *
-   * @throws LinuxError ESRCH when it has exited
-   */
-  signal?(signal: number): void;
 }
 
 /**
