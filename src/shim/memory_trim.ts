@@ -3,17 +3,16 @@ import { failpoint } from "../failpoint.ts";
 import { after } from "../linux/event_loop/timer.ts";
 import { trimMemory } from "../linux/libc/trim_memory.ts";
 
-/** How long after the last start of a container, or after many calls, the memory is trimmed, in milliseconds. */
+/** Time from the last start of a container, or from many calls, to the trim, in milliseconds. */
 const QUIET_MS = 2000;
 
-/** So many calls leave some megabytes. */
+/** Number of calls that leave some megabytes of garbage. */
 const MANY_CALLS = 1000;
 
 /**
- * Trims the memory of a shim once it has started its containers. What it was started with and what the
- * starts took is mostly garbage then, a megabyte or more, and V8 would keep that for as long as nothing
- * else happens. So it is with what many calls have left. A container that is deleted before costs no time
- * for this.
+ * Trims the memory of a shim once it has started its containers, and after many calls. A megabyte or
+ * more is garbage then, which V8 would keep for as long as nothing else happens. A container that is
+ * deleted before costs no time for this.
  */
 export class MemoryTrim implements Disposable {
   #timer: Disposable | undefined;

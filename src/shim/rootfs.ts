@@ -4,13 +4,13 @@ import { takeIdMaps } from "../linux/mount/idmapped.ts";
 import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
 import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
-import type { Reaper } from "../linux/process/reaper.ts";
 import { openUserNamespace } from "../linux/process/user_namespace.ts";
 import { readJson } from "../oci/bundle_layout.ts";
-import type { BundlePaths, BundleRecord, RootfsMountRecord } from "../oci/bundle_layout.ts";
+import type { BundlePaths } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { asRecord } from "../rpc/is_record.ts";
+import type { ProcessContext } from "./process/process_context.ts";
 
 /**
  * Delays between attempts to unmount a busy mount, 0.9 s in all: the kernel can release the files of a
@@ -19,19 +19,15 @@ import { asRecord } from "../rpc/is_record.ts";
 const BUSY = { first: 1, most: 400, attempts: 10 };
 
 /**
- * Mounts the parts of a rootfs at `rootfs`, in order. If one fails, unmounts the others. `rootfs`
+ * Mounts the parts of a container's rootfs, in order. If one fails, unmounts the others. The rootfs
  * is private, recursively, before anything is mounted on it: where `/` is shared, as systemd has it,
  * a mount with a target would else appear on the host and in every container with the same source.
  * The options `uidmap` and `gidmap` of a mount map the ids of its files: see `takeIdMaps`.
  *
  * @throws {FailedPreconditionError} naming the mount and why it failed.
  */
-export async function mountRootfs(
-  id: string,
-  rootfs: string,
-  mounts: readonly RootfsMountRecord[],
-  reaper: Reaper,
-): Promise<void> {
+export async function mountRootfs(context: ProcessContext): Promise<void> {
+  const { record: { id, rootfs: mounts }, paths: { rootfs }, reaper } = context;
   for (const [index, { type, source, target, ...mount }] of mounts.entries()) {
     try {
       const { options, maps } = takeIdMaps(mount.options ?? []);
@@ -46,7 +42,7 @@ export async function mountRootfs(
       const spec = { type, source, target, options, userNamespace };
       mountInRoot(rootfs, spec, `${rootfs}.staging`);
     } catch (error) {
-      await unmountRootfs(id, rootfs, mounts);
+      await unmountRootfs(context);
       const message = messageOf(error);
       throw new FailedPreconditionError(
         `cannot mount the rootfs of container ${id}: ${message}`,
@@ -63,7 +59,7 @@ export async function mountRootfs(
  *
  * @throws {FailedPreconditionError} if it is one.
  */
-export function checkDev({ id, rootfs: mounts }: BundleRecord, paths: BundlePaths): void {
+export function checkDev({ record: { id, rootfs: mounts }, paths }: ProcessContext): void {
   const rootfs = mounts.length > 0 ? paths.rootfs : rootOf(paths);
   try {
     if (!Deno.lstatSync(`${rootfs}/dev`).isSymlink) return;
@@ -86,23 +82,19 @@ function rootOf({ config, dir, rootfs }: BundlePaths): string {
 }
 
 /**
- * Unmounts the rootfs that was made of `mounts`, and whatever else is mounted under it.
+ * Unmounts the rootfs that {@linkcode mountRootfs} has made, and whatever else is mounted under it.
  *
  * @throws {FailedPreconditionError} naming a mount that stays busy; nothing is forced.
  */
-export async function unmountRootfs(
-  id: string,
-  rootfs: string,
-  mounts: readonly RootfsMountRecord[],
-): Promise<void> {
-  if (mounts.length === 0) return;
-  const nested = mounts.some(({ target }) => target !== undefined);
-  if (nested || !unmountFlat(rootfs)) await unmountNested(id, rootfs);
+export async function unmountRootfs({ record, paths: { rootfs } }: ProcessContext): Promise<void> {
+  if (record.rootfs.length === 0) return;
+  const nested = record.rootfs.some(({ target }) => target !== undefined);
+  if (nested || !unmountFlat(rootfs)) await unmountNested(record.id, rootfs);
 }
 
 /**
- * Unmounts what is mounted at `rootfs` itself and says whether that was all of it. It spares the
- * look at the mount table, which grows with the number of containers.
+ * Unmounts everything that is mounted at `rootfs` itself. Returns whether nothing else is in the way.
+ * This spares the look at the mount table, which grows with the number of containers.
  */
 function unmountFlat(rootfs: string): boolean {
   try {

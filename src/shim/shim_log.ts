@@ -29,7 +29,7 @@ export class ShimLog {
 
 /** Appends a line with a timestamp to a bundle's shim.log. Failures are ignored. */
 export function appendLog(path: string, message: string, reserve: FdReserve): void {
-  // What stands at the margin is a line of its own.
+  // Each line of the log begins at the margin, so further lines of a message are indented.
   const line = `${new Date().toISOString()} ${message.replaceAll(/[\n\r]+/g, "\n  ")}\n`;
   try {
     reserve.run(() => Deno.writeTextFileSync(path, line, { append: true, mode: 0o600 }));

@@ -37,7 +37,7 @@ export function findExternalFiles(
   return found;
 }
 
-/** Keeps in a checkpoint which streams its external files are. */
+/** Writes into a checkpoint which of its external files is which stream. */
 export function writeExternalFiles(checkpoint: string, files: ExternalFiles): void {
   writeJsonAtomic(`${checkpoint}/${FILE}`, Object.fromEntries(files));
 }
@@ -59,7 +59,7 @@ function fdsOf(pid: number): number[] {
   return entries.map(({ name }) => Number(name)).sort((a, b) => a - b);
 }
 
-/** What is open there; undefined where that is neither a file nor a FIFO that has a name. */
+/** Returns the mount and inode of an open file; undefined unless it is a file or a FIFO with a name. */
 function lookAt(pid: number, fd: number) {
   const link = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
   // "pipe:[1]" and the like have no path; CRIU knows what to do with them, as with memfds.
@@ -72,7 +72,7 @@ function lookAt(pid: number, fd: number) {
 }
 
 /**
- * Returns what `look` reads below /proc; undefined where the process or the fd is gone. Of a process
+ * Returns the result of `look` below /proc; undefined where the process or the fd is gone. Of a process
  * that has ended and is not reaped, the kernel refuses to open some files with EINVAL, such as
  * `mountinfo`.
  */

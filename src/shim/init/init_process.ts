@@ -88,8 +88,8 @@ export class InitProcess {
       failpoint("shim.create.reserve");
       reserveExitRecord(paths.exitRecord);
       failpoint("shim.create.mount");
-      await mountRootfs(record.id, paths.rootfs, record.rootfs, this.#context.reaper);
-      checkDev(record, paths);
+      await mountRootfs(this.#context);
+      checkDev(this.#context);
       failpoint("shim.create.stdio");
       this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {
@@ -282,7 +282,7 @@ export class InitProcess {
       if (!neverRan(error, record, paths)) throw error;
     }
     failpoint("shim.delete.unmount");
-    await unmountRootfs(record.id, paths.rootfs, record.rootfs);
+    await unmountRootfs(this.#context);
     failpoint("shim.delete.stdio");
     await this.#io?.close();
     this.#io = undefined;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
 import type { UnclaimedExits } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ClaimedProcess } from "../process/claim_process.ts";
 import { claimProcess } from "../process/claim_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
+import { unlessReaped } from "../process/signal.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 
@@ -70,10 +70,6 @@ export async function restoreInit(
 
 /** Kills a restored init that is not wanted; in a pid namespace of its own all others go with it. */
 function killRestored({ paths }: ProcessContext, pid: number): void {
-  try {
-    kill(pid, SIGKILL);
-  } catch (error) {
-    if (!isErrno(error, ESRCH)) throw error;
-  }
+  unlessReaped(() => kill(pid, SIGKILL));
   removeFile(paths.initPid);
 }

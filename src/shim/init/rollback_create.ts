@@ -49,7 +49,7 @@ export async function rollbackCreate(
     // A pid file of another shim proves nothing; the runtime has compared the start time.
     if (own) await step("kill", () => killCreated(context));
   }
-  await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
+  await step("unmount", () => unmountRootfs(context));
   await step("pid file", () => removeFile(paths.initPid));
   return undone;
 }

@@ -18,7 +18,7 @@ const AFTER_END_MS = 10_000;
  */
 const AFTER_CALLER_MS = 120_000;
 
-/** What ends a start before the OCI runtime has answered. */
+/** The signals that end a start before the OCI runtime has answered. */
 export interface StartByRuntimeOptions {
   /** Aborted when init has ended. */
   readonly ended: AbortSignal;
@@ -36,7 +36,7 @@ export interface StartByRuntimeOptions {
  * does not undo the start.
  *
  * @throws {RuntimeError} if it fails.
- * @throws {BerthError} what it was given up for, where init was not started before.
+ * @throws {BerthError} the reason for which it was given up, where init was not started before.
  */
 export async function startByRuntime(
   context: Pick<ProcessContext, "log" | "runtime"> & {

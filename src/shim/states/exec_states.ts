@@ -36,7 +36,7 @@ export const EXEC_LIFECYCLE: Lifecycle<ExecProcessState, ExecEvent> = {
   enter,
 };
 
-/** What states and events can know. */
+/** The facts that states and events can carry. */
 interface ExecFacts {
   readonly type: string;
   readonly pid?: number;

@@ -55,7 +55,7 @@ export type InitRequest =
   | "checkpoint"
   | "delete";
 
-/** What callers can ask in each state. */
+/** The requests that are accepted in each state. */
 const ACCEPTED: Readonly<Record<InitStateName, readonly InitRequest[]>> = {
   none: ["create"],
   creating: [],
@@ -83,7 +83,7 @@ export const INIT_LIFECYCLE: Lifecycle<InitState, InitEvent> = {
   enter,
 };
 
-/** What states and events can know. */
+/** The facts that states and events can carry. */
 interface InitFacts {
   readonly type: string;
   readonly pid?: number;

@@ -10,7 +10,7 @@ import { BUNDLE_FORMAT, bundlePaths, writeJsonAtomic } from "../../oci/bundle_la
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ShimService } from "../service.ts";
 
-/** What a test's container is to be, beside the defaults. */
+/** The ways in which a test's container differs from the default one. */
 export interface TestContainer {
   readonly id?: string;
   readonly args?: readonly string[];
