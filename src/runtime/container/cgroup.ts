@@ -88,13 +88,8 @@ export class ContainerCgroup {
   }
 
   /** Sets the cgroup to the result of `find`, unless it is known. */
-  async find(find: () => Promise<Cgroup | undefined>): Promise<void> {
+  async find(find: () => Cgroup | undefined | Promise<Cgroup | undefined>): Promise<void> {
     if (!this.known) this.#found = await find();
-  }
-
-  /** Finds it by a process in it, if it is not known yet. */
-  async findByPid(find: () => Promise<number | undefined>): Promise<void> {
-    if (!this.known) this.#found = cgroupOf(await find() ?? 0);
   }
 
   /** Kills every process in it; false if it is not known or some do not die. */

@@ -10,7 +10,7 @@ import { backoff } from "../../linux/event_loop/backoff.ts";
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { plannedCgroup, removePlannedCgroup } from "../bundle/cgroup_record.ts";
+import { cgroupOf, plannedCgroup, removePlannedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerCgroup } from "./cgroup.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
@@ -105,13 +105,14 @@ export class ContainerCleanup {
     const { bundle, cgroup, context, events } = this.#options;
     const runtime = context.runtimeOf(bundle);
     const bound = this.#runtimeBound;
-    await cgroup.findByPid(async () => {
+    await cgroup.find(async () => {
       const pid = await initPidByRuntime(bundle, runtime, bound);
-      if (pid !== undefined) this.#killed.add(pid);
-      return pid;
+      if (pid === undefined) return undefined;
+      this.#killed.add(pid);
+      return cgroupOf(pid);
     });
     // Of a create that was cut short, or a damaged state, no pid is known to find it by.
-    await cgroup.find(() => Promise.resolve(plannedCgroup(bundle)));
+    await cgroup.find(() => plannedCgroup(bundle));
     for (const { pid } of cgroup.pids()) this.#killed.add(pid);
     // Waits for the processes need not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.publishSyntheticExits(this.#killed);
