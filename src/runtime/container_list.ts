@@ -22,7 +22,7 @@ export interface Listed {
 
 /** Returns the page of containers that the params of `container.list` ask for. */
 export function listContainers(
-  all: readonly Listed[],
+  all: Iterable<Listed>,
   params: ParsedParamsOf<DaemonContract, "container.list">,
 ): ResultOf<DaemonContract, "container.list"> {
   const { status, labels = {} } = params;
@@ -35,7 +35,7 @@ export function listContainers(
 
 /** Returns the page of resource usage that the params of `container.listStats` ask for. */
 export function listStats(
-  all: readonly Listed[],
+  all: Iterable<Listed>,
   params: ParsedParamsOf<DaemonContract, "container.listStats">,
 ): ResultOf<DaemonContract, "container.listStats"> {
   return pageOf(all, params, (container) => {
@@ -57,12 +57,12 @@ export function statsOf(container: Listed): Stats | undefined {
 
 /** Returns an element for each container of a page for which there is one, ordered by id. */
 function pageOf<T>(
-  all: readonly Listed[],
+  all: Iterable<Listed>,
   { ids, after = "", limit = Infinity }: ParsedParamsOf<DaemonContract, "container.listStats">,
   elementOf: (container: Listed) => T | undefined,
 ): { containers: T[]; next?: string } {
   const wanted = ids && new Set(ids);
-  const rest = all.filter(({ id }) => id > after && (wanted?.has(id) ?? true))
+  const rest = [...all].filter(({ id }) => id > after && (wanted?.has(id) ?? true))
     .toSorted((a, b) => a.id < b.id ? -1 : 1);
   const containers: T[] = [];
   let size = 0;

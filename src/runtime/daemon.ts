@@ -23,7 +23,7 @@ import { OomMonitor } from "./monitors/oom_monitor.ts";
 import { combineHooks } from "./observability/hooks.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
 import { LOG_HOOKS } from "./observability/log_hooks.ts";
-import { ContainerManager } from "./container_manager.ts";
+import { type ContainerManager, openContainerManager } from "./container_manager.ts";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { StatsSubscribers } from "./stats/stats_subscribers.ts";
 import { EventSubscribers } from "./events/event_subscribers.ts";
@@ -75,7 +75,7 @@ export class Daemon implements AsyncDisposable {
     },
   ) {
     this.manager = parts.manager;
-    this.#statsSubscribers = new StatsSubscribers(() => this.manager.containers());
+    this.#statsSubscribers = new StatsSubscribers(this.manager.containers);
     this.subscribers = parts.subscribers;
     this.#reaper = parts.reaper;
     this.#oom = parts.oom;
@@ -114,7 +114,7 @@ export class Daemon implements AsyncDisposable {
     const oom = opened.use(new OomMonitor());
     const fds = new FdBudget();
     const manager = opened.use(
-      await ContainerManager.open({
+      await openContainerManager({
         config,
         reaper,
         self,
@@ -139,7 +139,7 @@ export class Daemon implements AsyncDisposable {
         instance,
         state: config.state,
         root: config.root,
-        runtime: { path: config.runtime.runtime, version: manager.defaultRuntimeVersion },
+        runtime: { path: config.runtime.runtime, version: manager.runtimeVersion() },
         defaults: {
           seccomp: config.runtime.seccomp,
           apparmor,
@@ -147,7 +147,7 @@ export class Daemon implements AsyncDisposable {
           openFiles: defaultOpenFiles(),
         },
         startedAt,
-        containers: manager.size,
+        containers: manager.containers.size,
       }),
     });
     let document: OpenRpcDocument | undefined;

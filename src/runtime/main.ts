@@ -113,12 +113,13 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   const log = getLogger(["berth"]);
   log.info("listening on {socket} with {containers} containers", {
     socket: config.socket.path,
-    containers: daemon.manager.size,
+    containers: daemon.manager.containers.size,
   });
   warnOfClosedSocket(config);
   manager.ready(`listening on ${config.socket.path}`);
   const signal = await stop.promise;
-  const { running } = daemon.manager;
+  const running =
+    [...daemon.manager.containers].filter(({ processes }) => processes.isAlive).length;
   log.info(
     running === 0
       ? "received {signal}, shutting down"

@@ -26,7 +26,7 @@ export interface MethodsContext {
 export function daemonMethods(
   { manager, subscribers, statsSubscribers, info }: MethodsContext,
 ): Implementation<DaemonContract> {
-  const { services } = manager;
+  const { containers, services } = manager;
   return {
     "daemon.info": info,
     // Not for every daemon: the seccomp profile alone is 20 KB.
@@ -42,15 +42,15 @@ export function daemonMethods(
       await manager.renamer.rename(params);
       return {};
     },
-    "container.state": ({ id }) => manager.get(id).state(),
-    "container.list": (params) => listContainers(manager.containers(), params),
-    "container.wait": ({ id, execId }, { signal }) => manager.get(id).wait(execId, signal),
+    "container.state": ({ id }) => containers.get(id).state(),
+    "container.list": (params) => listContainers(containers, params),
+    "container.wait": ({ id, execId }, { signal }) => containers.get(id).wait(execId, signal),
     "container.kill": (params) => services.kill(params),
     "container.stop": ({ id, ...how }, { signal }) => services.stop(id, how, signal),
-    "container.pause": ({ id }) => manager.get(id).call("shim.pause", {}),
-    "container.resume": ({ id }) => manager.get(id).call("shim.resume", {}),
+    "container.pause": ({ id }) => containers.get(id).call("shim.pause", {}),
+    "container.resume": ({ id }) => containers.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {
-      const container = manager.get(id);
+      const container = containers.get(id);
       if (container.processes.execCount >= MAX_EXECS) {
         throw new ResourceExhaustedError(
           `container ${id} has ${MAX_EXECS} exec processes: delete those that have exited`,
@@ -71,16 +71,16 @@ export function daemonMethods(
       });
     },
     "container.deleteProcess": async ({ id, execId }) => {
-      const container = manager.get(id);
+      const container = containers.get(id);
       const result = await container.call("shim.delete", { execId });
       container.processes.forget(execId);
       return result;
     },
-    "container.resizePty": ({ id, ...rest }) => manager.get(id).call("shim.resizePty", rest),
-    "container.closeStdin": ({ id, ...rest }) => manager.get(id).call("shim.closeStdin", rest),
-    "container.pids": ({ id }) => ({ processes: manager.get(id).pids() }),
-    "container.stats": ({ id }) => manager.get(id).stats(),
-    "container.listStats": (params) => listStats(manager.containers(), params),
+    "container.resizePty": ({ id, ...rest }) => containers.get(id).call("shim.resizePty", rest),
+    "container.closeStdin": ({ id, ...rest }) => containers.get(id).call("shim.closeStdin", rest),
+    "container.pids": ({ id }) => ({ processes: containers.get(id).pids() }),
+    "container.stats": ({ id }) => containers.get(id).stats(),
+    "container.listStats": (params) => listStats(containers, params),
     "stats.subscribe": (params, { peer }) => statsSubscribers.subscribe(peer, params),
     "stats.unsubscribe": ({ subscription }, { peer }) =>
       statsSubscribers.unsubscribe(peer, subscription),

@@ -10,12 +10,12 @@ import type { CallReport } from "../../oci/driver/runtime_call.ts";
 /** The containers, shims and subscribers that are counted; a `Daemon` is one. */
 export interface MetricsSource {
   readonly manager: {
-    containers(): readonly {
+    readonly containers: Iterable<{
       readonly status: ContainerStatus;
       readonly shimStatus: ShimStatus;
       readonly life: { readonly shimPid: number };
-    }[];
-    readonly idleShims: number;
+    }>;
+    readonly shims: { readonly idle: number };
   };
   readonly subscribers: { readonly size: number; readonly lag: number };
 }
@@ -114,7 +114,7 @@ export class DaemonMetrics implements DaemonHooks {
     const byStatus = new Map(containerStatus.options.map((status) => [status, 0]));
     const serving = new Set<number>();
     const unavailable = new Set<number>();
-    for (const { status, shimStatus, life } of manager.containers()) {
+    for (const { status, shimStatus, life } of [...manager.containers]) {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       if (shimStatus === "connected") serving.add(life.shimPid);
       if (shimStatus === "unavailable") unavailable.add(life.shimPid);
@@ -123,6 +123,6 @@ export class DaemonMetrics implements DaemonHooks {
     for (const [status, count] of byStatus) this.#metrics.containers.set({ status }, count);
     this.#metrics.shims.set({ state: "serving" }, serving.size);
     this.#metrics.shims.set({ state: "unavailable" }, unavailable.size);
-    this.#metrics.shims.set({ state: "idle" }, manager.idleShims);
+    this.#metrics.shims.set({ state: "idle" }, manager.shims.idle);
   }
 }

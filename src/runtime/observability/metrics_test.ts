@@ -34,9 +34,9 @@ function monitored(id: string, dir: string): Monitored {
   };
 }
 
-function source(containers: ReturnType<MetricsSource["manager"]["containers"]> = []) {
+function source(containers: MetricsSource["manager"]["containers"] = []) {
   return {
-    manager: { containers: () => containers, idleShims: 2 },
+    manager: { containers, shims: { idle: 2 } },
     subscribers: { size: 3, lag: 4 },
   } satisfies MetricsSource;
 }

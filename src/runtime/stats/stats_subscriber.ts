@@ -25,7 +25,7 @@ const REST = 4;
 export class StatsSubscriber implements Disposable {
   readonly id: string;
   readonly #peer: SubscriberPeer;
-  readonly #containers: () => Iterable<Listed>;
+  readonly #containers: Iterable<Listed>;
   readonly #ids: ReadonlySet<string> | undefined;
   readonly #labels: Readonly<Record<string, string>>;
   readonly #intervalMs: number;
@@ -36,7 +36,7 @@ export class StatsSubscriber implements Disposable {
   constructor(
     id: string,
     peer: SubscriberPeer,
-    containers: () => Iterable<Listed>,
+    containers: Iterable<Listed>,
     { interval = 1, ids, labels = {} }: StatsFilter,
   ) {
     this.id = id;
@@ -69,7 +69,7 @@ export class StatsSubscriber implements Disposable {
     const before = this.#last;
     const latest = new Map<string, Stats>();
     const samples: Sample[] = [];
-    for (const container of this.#containers()) {
+    for (const container of this.#containers) {
       const { id, bundle: { record: { instance, labels } } } = container;
       if (!(this.#ids?.has(id) ?? true) || !hasLabels(labels, this.#labels)) continue;
       const stats = statsOf(container);

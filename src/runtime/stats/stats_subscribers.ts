@@ -6,11 +6,11 @@ import { type StatsFilter, StatsSubscriber } from "./stats_subscriber.ts";
 
 /** The subscribers to resource usage. */
 export class StatsSubscribers extends PeerSubscriptions<StatsSubscriber> {
-  readonly #containers: () => Iterable<Listed>;
+  readonly #containers: Iterable<Listed>;
   #last = 0;
 
-  /** Each connection may have 16 subscriptions. `containers` returns every container there is. */
-  constructor(containers: () => Iterable<Listed>) {
+  /** Each connection may have 16 subscriptions. `containers` yields every container there is. */
+  constructor(containers: Iterable<Listed>) {
     super(16, "subscriptions to resource usage");
     this.#containers = containers;
   }
