@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Opens Unix sockets in Deno and in Node.
 import type { Socket } from "node:net";
 import type { Connection } from "../rpc/peer/peer.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes and opens FIFOs in Deno and in Node.
 import { execFile } from "node:child_process";
 import { constants, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

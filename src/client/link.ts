@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The connection of a client to its daemon.
 import { UnavailableError } from "../rpc/errors.ts";
 import { Peer } from "../rpc/peer/peer.ts";
 import { connectSocket } from "../rpc/transport/connect.ts";

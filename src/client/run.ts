@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `Client.run`: a container from its create to its delete, with its output.
 import { concat } from "../concat.ts";
 import { DeadlineExceededError } from "../rpc/errors.ts";
 import { pauseFor } from "../rpc/transport/pause.ts";

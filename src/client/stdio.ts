@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The streams of a process whose stdio is `piped`.
 import type { ByteStream } from "./fifo.ts";
 import { makeFifos, openFifo, removeFifos } from "./fifo.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The pages of `container.list` and `container.listStats`.
 import type { ParsedParamsOf, ResultOf } from "../rpc/contract/method.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_PAGE_TEXT } from "../rpc/contract/limits.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes the container of a create, or of a definition that is run again.
 import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Wires the parts of the daemon that look after containers.
 import type { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";

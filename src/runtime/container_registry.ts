@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The containers by id, with those whose create is under way.
 import { AlreadyExistsError, type BerthError, NotFoundError } from "../rpc/errors.ts";
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The daemon: its parts behind its socket, from start to stop.
 import { getLogger } from "@logtape/logtape";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";

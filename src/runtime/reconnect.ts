@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds the containers of the daemon before, at the start of the next.
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";

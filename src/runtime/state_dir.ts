@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The state and the root directory: their layout, their lock, their owner.
 import { createHash } from "node:crypto";
 import { cgroupAt, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";

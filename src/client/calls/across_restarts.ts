@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Repeats calls that are safe to repeat while the daemon is away.
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
 import type { DaemonLink } from "../link.ts";
 import { RetryPause } from "../retry_pause.ts";

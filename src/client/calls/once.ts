@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Calls that happen once, although a restart of the daemon may lose their answers.
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { pause } from "../../rpc/transport/pause.ts";
 import type { CallOptions } from "../../rpc/peer/call_options.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds the cgroup of a container by its process, its bundle or its spec.
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { cgroupAt, findCgroup, remove, removeIfEmpty } from "../../linux/cgroup/cgroup.ts";

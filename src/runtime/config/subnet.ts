@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Checks the subnets of the network `bridge`.
 import { isIPv4, isIPv6 } from "node:net";
 
 /** How many bits at the end `host-local` needs to give any address: one each for the network, the gateway, all. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A container as its cgroup: processes, figures, monitors.
 import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import {
   freezerState,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes a container without the help of its shim, and what a container leaves in any case.
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Creates a container with its shim, and rolls a failed create back.
 import { occupiedAncestor } from "../../linux/cgroup/cgroup.ts";
 import { failpointAsync } from "../../failpoint.ts";
 import {

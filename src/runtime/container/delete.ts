@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Deletes a container by its shim, with force also without.
 import { failpointAsync } from "../../failpoint.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Publishes the events of one container.
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";

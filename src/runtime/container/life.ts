@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The phase of one container in the daemon; `states/life_states.ts` has the table.
 import {
   DeadlineExceededError,
   FailedPreconditionError,

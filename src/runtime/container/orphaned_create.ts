@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds and ends the calls of the OCI runtime that a killed shim has left.
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

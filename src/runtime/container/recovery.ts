@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reaches the shim of a container again, or has another take its place.
 import { getLogger } from "@logtape/logtape";
 import {
   FailedPreconditionError,

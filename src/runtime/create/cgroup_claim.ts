@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes sure that a new container has its cgroup alone.
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The log of a container: its params, its directory, its state.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The namespaces that a container shares with others, which may be run again.
 import { exists } from "../../linux/fs/exists.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import type { SharedNamespaceRecord } from "../../oci/bundle_layout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The files of one definition.
 import { failpoint } from "../../failpoint.ts";
 import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { BUNDLE_FORMAT, bundlePaths } from "../../oci/bundle_layout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Sends the events of the journal to one subscriber.
 import type { DaemonContract, DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The state of each instance that the journal has events of.
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { InstanceState } from "./instance_state.ts";
 import type { StoredInstance } from "./instance_state.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The journal of events, a log of several files.
 import { failpoint } from "../../failpoint.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Brings events into the journal and to their listeners.
 import { getLogger } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { Journal } from "./journal.ts";

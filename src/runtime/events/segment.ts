@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// One file of the journal.
 
 const NEWLINE = 10;
 /** The offset of every so many lines is kept, so that a read can begin near its event. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the addresses of a container from the record of its network.
 import type { NetworkRecord } from "../../network/record.ts";
 import { isUncertain, resultOf } from "../../network/record.ts";
 import { readResult } from "../../network/result.ts";

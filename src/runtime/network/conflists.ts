@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The networks that containers can be attached to.
 import { exists } from "../../linux/fs/exists.ts";
 import { BRIDGE_NETWORK, bridgeConflist, OWN_NETWORKS } from "../../network/bridge.ts";
 import type { Conflist, ConflistDir } from "../../network/conflist.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The ports of the host that lead to containers.
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, isErrno } from "../../linux/libc/errno.ts";
 import { takePort } from "../../linux/net/host_port.ts";
 import type { PortMapping } from "../../network/record.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The addresses that stopped containers get again.
 import type { NetworkRecord } from "../../network/record.ts";
 import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";

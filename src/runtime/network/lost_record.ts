@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes up the record of a network that cannot be read.
 import type { Conflist } from "../../network/conflist.ts";
 import { leasesOf } from "../../network/host_local.ts";
 import type { AttachmentPlan, AttachmentRecord, NetworkRecord } from "../../network/record.ts";

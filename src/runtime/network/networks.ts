@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The networks of containers, from plan to removal.
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { isNetworkFailure } from "../../network/errors.ts";

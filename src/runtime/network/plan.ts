@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Plans the network of a container from its params.
 import { requireNoIssues } from "../util/require_no_issues.ts";
 import type { Conflist } from "../../network/conflist.ts";
 import { ConflistError, parseConflist } from "../../network/conflist.ts";

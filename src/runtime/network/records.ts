@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The records of the networks of containers, and what else tells of them.
 import { getLogger } from "@logtape/logtape";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The metrics of containers, read from their cgroups.
 import type { Registry } from "prom-client";
 import type { CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import { metricsIn, metricsTurn } from "./prometheus.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The metrics of the daemon, its shims and its subscribers.
 import type { Registry } from "prom-client";
 import { containerStatus, eventType } from "../../rpc/contract/schemas.ts";
 import type { ContainerStatus, Event, ShimStatus } from "../../rpc/contract/schemas.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Exports logs and spans by OpenTelemetry, where Deno does.
 import type { LogLevel } from "@logtape/logtape";
 import { type DaemonHooks, NO_HOOKS } from "./hooks.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The commands that run this berth again.
 import { exists } from "../../linux/fs/exists.ts";
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Gives stopped containers other ids.
 import { failpoint } from "../../failpoint.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { bundlePaths, filePath } from "../../oci/bundle_layout.ts";

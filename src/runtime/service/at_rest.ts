@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Leaves nothing of a stopped container but its definition, for its rename.
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes containers with `autoRemove` that have exited.
 import { failpointAsync } from "../../failpoint.ts";
 import { isFifoRead } from "../../linux/fd/fifo.ts";
 import { NotFoundError } from "../../rpc/errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Cancels creates and starts that are in the way of a stop or a removal.
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ServiceContext } from "./context.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes a container with its definition.
 import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Chooses how shims run.
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { Config } from "../config/config.ts";
 import type { FindGroup } from "./process_shim_manager.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The errors of calls on shims.
 import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The shims that wait for a container.
 import { getLogger } from "@logtape/logtape";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError, UnavailableError } from "../../rpc/errors.ts";

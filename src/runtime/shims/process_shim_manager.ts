@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Shims as processes.
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The daemon's connection to one shim.
 import { dial } from "../../rpc/transport/dial.ts";
 import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Gives bundles shims, and reaches and leaves them.
 import { failpointAsync } from "../../failpoint.ts";
 import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The environment, the OOM score and the cgroup of shims.
 import { getLogger } from "@logtape/logtape";
 import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// systemd's scope for the shims.
 import { isGone, readText } from "../../linux/cgroup/files.ts";
 import { detectCgroupDriver } from "../../linux/cgroup/driver.ts";
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Starts the processes of shims.
 import { close, O_APPEND, O_CREAT, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import type { Child, Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Restarts that users ask for.
 import { failpoint } from "../../../failpoint.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceContext } from "../context.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Restarts by policy: decides on them, plans them, does them.
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
 import { exitOf, unseenExit } from "../../../oci/process_exit.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The rules of restart policies.
 import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
 import type { RestartProgress, Stopper } from "../../definitions/service_record.ts";
 

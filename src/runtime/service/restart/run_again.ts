@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes and starts the next instance of a stopped container.
 import { failpointAsync } from "../../../failpoint.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Stops one container: signal, grace, SIGKILL.
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
 import { tryReadJson } from "../../../oci/bundle_layout.ts";

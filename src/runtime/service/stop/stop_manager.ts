@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Stops, kills and checkpoints, as the restart policy has to know them.
 import { exists } from "../../../linux/fs/exists.ts";
 import { SIGKILL } from "../../../linux/process/signals.ts";
 import { INVENTORY } from "../../../oci/driver/criu_config.ts";
