@@ -16,8 +16,7 @@ export interface BundleOptions {
    * building machine. In return its stack traces cannot be read.
    */
   readonly minify?: boolean;
-  /** With the failpoints of `src/failpoint.ts`, for tests. Without it none can be armed: each is an
-   * empty function. */
+  /** With the failpoints of `src/failpoint.ts`, for tests. Without it each is an empty function. */
   readonly failpoints?: boolean;
   /** Ends it; what it has written stays. */
   readonly signal?: AbortSignal;
@@ -77,10 +76,8 @@ const REQUIRE = new RegExp(
 );
 
 /**
- * The bundler puts `require`, which only a library of the daemon calls, and only for built-in
- * modules, into a chunk that every role but `shim.js` loads. As it makes it, it loads Deno's whole
- * Node layer: 10 to 15 ms of CPU for every command, of 100, and 1 MB for the daemon. Here that layer
- * is loaded when `require` is called.
+ * Lets a chunk load Deno's Node layer when it calls `require`. The bundler makes `require` such that
+ * every role but that of `shim.js` loads the layer at its start (docs/decisions/0018).
  */
 async function requireLazily(dir: string): Promise<void> {
   for (const { name, text } of (await readBundle(dir)).values()) {

@@ -4,10 +4,9 @@ import { keepUsing } from "./keep_using.ts";
 import { runTool } from "../tool.ts";
 
 /**
- * Minifies the modules in `dir`, in place: a shim takes 0.7 of 10.8 MB less for it and the daemon 3 of
- * 35, since V8 keeps the source; starts take the same time. By esbuild itself, which Deno has
- * installed once it has bundled something: between `deno bundle --minify` and the bundler there is no
- * place for {@linkcode keepUsing}. Throws an `Error` with what esbuild said if it fails.
+ * Minifies the modules in `dir`, in place, by the esbuild that Deno has installed once it has bundled
+ * something: `deno bundle --minify` has no place for {@linkcode keepUsing} (docs/decisions/0017).
+ * Throws an `Error` with esbuild's own words if it fails.
  */
 export async function minify(dir: string, signal?: AbortSignal): Promise<void> {
   const names = [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) =>
