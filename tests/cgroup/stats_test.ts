@@ -190,8 +190,7 @@ Deno.test("stats: metrics over a Unix socket: what happens is counted, across re
   });
   assert.equal(sampleOf(second, "berth_reconnects_total"), 1);
   assert.equal(sampleOf(second, "berth_container_memory_limit_bytes", busy), 64 * MIB);
-  const { shimPid } = await daemon.client.call("container.state", busy);
-  Deno.kill(shimPid, "SIGKILL");
+  await daemon.killShim("busy");
   await until("the cleanup", async () => {
     const families = await scrape(address);
     return sampleOf(families, "berth_cleanups_total") === 1 &&

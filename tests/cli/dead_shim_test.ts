@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { containerFiles } from "../harness/container_files.ts";
+import { containerFiles } from "../harness/files.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
@@ -11,16 +11,11 @@ function longRun(daemon: TestDaemon, ...options: string[]): string[] {
   return ["run", ...options, "-i", "--name", "c", ...image, "--", "sh", "-c", "echo begun; cat"];
 }
 
-async function killShim(daemon: TestDaemon): Promise<void> {
-  const { shimPid } = await daemon.stateOf("c");
-  Deno.kill(shimPid, "SIGKILL");
-}
-
 Deno.test("berth: with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
   assert.deepEqual(containerFiles(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
-  await killShim(daemon);
+  await daemon.killShim("c");
   await daemon.untilEmpty();
   assert.deepEqual(containerFiles(daemon), []);
 });
@@ -34,7 +29,7 @@ Deno.test("berth: with --rm nothing stays of it where somebody stays with it, to
   }).spawn();
   const output = run.stdout.pipeThrough(new TextDecoderStream()).getReader();
   assert.equal((await output.read()).value, "begun\n");
-  await killShim(daemon);
+  await daemon.killShim("c");
   assert.equal((await run.status).code, 137);
   await output.cancel();
   await run.stdin.close();
@@ -49,7 +44,7 @@ Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f
     "its output",
     () => Deno.readTextFileSync(`${daemon.root}/logs/c/container.log`) !== "",
   );
-  await killShim(daemon);
+  await daemon.killShim("c");
   await daemon.untilEmpty();
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
   assert.deepEqual(containerFiles(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);

@@ -172,8 +172,7 @@ Deno.test("berth exec tells the status of a process whose shim is killed", async
     const output = exec.stdout.pipeThrough(new TextDecoderStream()).getReader();
     // What it shows comes after its own wait for the process.
     assert.equal((await within("what it shows", output.read())).value, "begun\n");
-    const { shimPid } = await daemon.stateOf("c");
-    Deno.kill(shimPid, "SIGKILL");
+    await daemon.killShim("c");
     assert.equal((await within("the end of exec", exec.status)).code, 137);
     assert.equal((await within("its output's end", output.read())).done, true);
     assert.equal(await new Response(exec.stderr).text(), "");

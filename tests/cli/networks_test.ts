@@ -4,7 +4,7 @@ import { TempDir } from "../harness/temp_dir.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "../harness/images/images.ts";
-import { openAbove } from "../harness/open_above.ts";
+import { openAbove } from "../harness/files.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;

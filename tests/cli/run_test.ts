@@ -6,7 +6,7 @@ import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
-import { openAbove } from "../harness/open_above.ts";
+import { openAbove } from "../harness/files.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];

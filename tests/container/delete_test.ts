@@ -7,7 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
-import { hasEnded, readProcess } from "../harness/processes.ts";
+import { hasEnded, isGone } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
@@ -206,13 +206,8 @@ Deno.test("delete: a busy rootfs is told and never removed through; the next del
       return true;
     });
     // Nor when a daemon that has just started cleans up after a shim that is gone.
-    const { shimPid } = await daemon.stateOf("busy");
-    await daemon.kill9();
-    Deno.kill(shimPid, "SIGKILL");
-    await until("the end of the shim", () => {
-      const shim = readProcess(shimPid);
-      return shim === undefined || shim.state === "Z";
-    });
+    const shimPid = await daemon.killWithShim("busy");
+    await until("the end of the shim", () => isGone(shimPid));
     await daemon.start();
     await assert.rejects(daemon.client.call("container.delete", { id: "busy" }), /busy/);
     assert.equal(await Deno.readTextFile(`${source}/data/file`), "keep me");

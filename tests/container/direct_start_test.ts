@@ -133,9 +133,7 @@ Deno.test("direct start: a start that a killed shim has not brought to its end i
   // What a shim does that is killed before it removes the FIFO.
   Deno.readTextFileSync(execFifo(daemon, "half"));
   for (const id of ["half", "not"]) {
-    const { shimPid } = await daemon.stateOf(id);
-    Deno.kill(shimPid, "SIGKILL");
-    await daemon.nextShim(id, shimPid);
+    await daemon.nextShim(id, await daemon.killShim(id));
   }
   assert.equal((await daemon.stateOf("half")).status, "running");
   assert.equal(isFifo(execFifo(daemon, "half")), false);

@@ -15,7 +15,7 @@ import { EventCollector } from "../harness/events.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
-import { readProcess, untilRuns } from "../harness/processes.ts";
+import { isGone, untilRuns } from "../harness/processes.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
@@ -456,10 +456,7 @@ Deno.test("exec: an exec that the runtime keeps waiting holds up neither other e
   assert.equal((await daemon.stateOf("c")).status, "running");
   await client.call("container.kill", { id: "c", signal: "KILL" });
   // Else the runtime may find it alive yet.
-  await until("the end of init", () => {
-    const init = readProcess(pid);
-    return init === undefined || init.state === "Z";
-  });
+  await until("the end of init", () => isGone(pid));
   release();
   await assert.rejects(slow, (error) => error instanceof BerthError);
   assert.equal((await daemon.exitOf("c")).exitStatus, 137);

@@ -132,8 +132,7 @@ Deno.test("pause: a paused container whose shim dies is removed all the same", a
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", BUSY);
   await daemon.client.call("container.pause", { id: "one" });
-  const { shimPid } = await daemon.stateOf("one");
-  Deno.kill(shimPid, "SIGKILL");
+  await daemon.killShim("one");
   await events.wait({ type: "delete", id: "one" });
   assert.equal(events.types("one"), "create start paused exit delete");
 });

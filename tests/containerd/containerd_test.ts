@@ -5,13 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import {
-  hasEnded,
-  killIfThere,
-  processesOf,
-  readProcess,
-  signalChild,
-} from "../harness/processes.ts";
+import { hasEnded, isGone, killIfThere, processesOf, signalChild } from "../harness/processes.ts";
 import { until, within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
@@ -178,7 +172,7 @@ needed("containers and their exits outlive a containerd that is killed", async (
   Deno.writeTextFileSync(`/proc/${pid}/root/tmp/go`, "");
   await until(
     "the end of the container",
-    () => [undefined, "Z"].includes(readProcess(Number(pid))?.state),
+    () => isGone(Number(pid)),
   );
   await containerd.daemon.spawn();
   await until("the exit", async () => await containerd.status("ends") === "STOPPED");

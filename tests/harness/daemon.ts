@@ -7,6 +7,7 @@ import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { UnavailableError } from "../../src/rpc/errors.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
+import { readIfThere } from "./files.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { stateCgroupName } from "../../src/runtime/state_dir.ts";
@@ -115,15 +116,9 @@ export class TestDaemon implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** What it has written to stderr and stdout, over all of its starts. */
+  /** What it has written to stderr and stdout, over all of its starts; empty before the first. */
   get log(): string {
-    try {
-      return Deno.readTextFileSync(`${this.dir}/daemon.log`);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      // Not started yet.
-      return "";
-    }
+    return readIfThere(`${this.dir}/daemon.log`);
   }
 
   /** A connection of its own, typed, for one test; made anew after each start. */
@@ -295,6 +290,21 @@ export class TestDaemon implements AsyncDisposable {
       const state = await this.stateOf(id);
       return passes(state) && state;
     });
+  }
+
+  /** Kills the shim of a container; returns its pid. */
+  async killShim(id: string): Promise<number> {
+    const { shimPid } = await this.stateOf(id);
+    Deno.kill(shimPid, "SIGKILL");
+    return shimPid;
+  }
+
+  /** Kills the daemon, then the shim of a container; returns the shim's pid. */
+  async killWithShim(id: string): Promise<number> {
+    const { shimPid } = await this.stateOf(id);
+    await this.kill9();
+    Deno.kill(shimPid, "SIGKILL");
+    return shimPid;
   }
 
   /** Waits until another shim than that of `shimPid` serves a container; returns the state then. */

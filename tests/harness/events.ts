@@ -5,10 +5,18 @@ import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
+import type { TestDaemon } from "./daemon.ts";
 import { CALL_TIMEOUT_MS, until } from "./poll.ts";
 
 /** What an event has to have; every member given must be equal. */
 export type EventMatch = Partial<Event>;
+
+/** Returns every event of a container, from the journal too, once its delete is among them. */
+export async function historyOf(daemon: TestDaemon, id: string): Promise<Event[]> {
+  using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
+  await events.wait({ type: "delete", id });
+  return events.events;
+}
 
 /** A subscription on a connection of its own that keeps every event it gets, checked, in order. */
 export class EventCollector implements Disposable {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readIfThere } from "./files.ts";
 import { filesIn } from "./leaks/traces.ts";
 
 /** The most of a log that is shown, characters. */
@@ -15,7 +16,7 @@ class FailureLogs {
   take(dir: string): void {
     for (const name of filesIn(dir)) {
       if (!/(^|\/)(daemon|shims?)\.log$/.test(name)) continue;
-      const text = tail(`${dir}/${name}`);
+      const text = readIfThere(`${dir}/${name}`).slice(-TAIL).trimEnd();
       if (text !== "") this.#texts.push(`---- ${dir}/${name}\n${text}`);
     }
   }
@@ -73,15 +74,6 @@ class UncaughtErrors implements Disposable {
 
   [Symbol.dispose](): void {
     globalThis.removeEventListener("unhandledrejection", this.#take);
-  }
-}
-
-function tail(path: string): string {
-  try {
-    return Deno.readTextFileSync(path).slice(-TAIL).trimEnd();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
   }
 }
 

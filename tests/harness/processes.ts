@@ -53,6 +53,11 @@ export async function untilRuns(pid: number, command: string): Promise<void> {
   await until(`process ${pid} to be ${command}`, () => readProcess(pid)?.command === command);
 }
 
+/** Whether a process is gone, or is a zombie, whose parent has yet to ask how it ended. */
+export function isGone(pid: number): boolean {
+  return [undefined, "Z"].includes(readProcess(pid)?.state);
+}
+
 /** Whether a process has ended, be it reaped or not; what is killed is soon "exiting", then a zombie. */
 export function hasEnded(pid: number): boolean {
   const stat = readProc(pid, "stat");

@@ -125,14 +125,12 @@ networkTest("networks: a shim or a whole bundle that is gone takes the network a
   const { daemon, audit } = audited;
   // The shim, while the daemon looks on.
   await createPublished(daemon, "c");
-  Deno.kill((await daemon.stateOf("c")).shimPid, "SIGKILL");
+  await daemon.killShim("c");
   await audit.assertClean("a killed shim");
   await daemon.untilEmpty();
   // Shim and daemon.
   await createPublished(daemon, "c");
-  const { shimPid } = await daemon.stateOf("c");
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGKILL");
+  await daemon.killWithShim("c");
   await daemon.start();
   await audit.assertClean("a killed shim and daemon");
   await daemon.untilEmpty();

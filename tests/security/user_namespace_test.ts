@@ -4,7 +4,7 @@ import { FileLock } from "../../src/linux/fd/file_lock.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
-import { openAbove } from "../harness/open_above.ts";
+import { openAbove } from "../harness/files.ts";
 import { until, within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { program } from "../harness/run.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { containerFiles } from "../harness/container_files.ts";
+import { containerFiles } from "../harness/files.ts";
 import { processStat } from "../../src/linux/process/stat.ts";
 import { FailedPreconditionError } from "../../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";

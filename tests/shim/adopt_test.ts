@@ -4,28 +4,22 @@ import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { readIfThere } from "../harness/files.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { readProcess } from "../harness/processes.ts";
+import { isGone, readProcess } from "../harness/processes.ts";
 
 const CONFIG = '[shim]\non_death = "adopt"';
 
 /** Kills a container's shim, and waits until another one has taken it over. */
 async function adopted(daemon: TestDaemon, id: string): Promise<ContainerState> {
-  const { shimPid } = await daemon.stateOf(id);
-  Deno.kill(shimPid, "SIGKILL");
-  return await daemon.nextShim(id, shimPid);
+  return await daemon.nextShim(id, await daemon.killShim(id));
 }
 
 function linesOf(file: string): number {
-  try {
-    return Deno.readTextFileSync(file).split("\n").length;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  return readIfThere(file).split("\n").length - 1;
 }
 
 Deno.test("adopt: a container whose shim is killed goes on, with its output, under another one", async () => {
@@ -94,9 +88,8 @@ Deno.test("adopt: shims are killed again and again, also while no daemon runs; t
   const pid = await daemon.run("kept", ["sleep", "1000"]);
   for (let round = 0; round < 2; round++) await adopted(daemon, "kept");
   await daemon.restart();
-  const { shimPid } = await daemon.nextShim("kept", 0);
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGKILL");
+  await daemon.nextShim("kept", 0);
+  const shimPid = await daemon.killWithShim("kept");
   await daemon.start();
   const state = await daemon.nextShim("kept", shimPid);
   assert.deepEqual([state.status, state.pid], ["running", pid]);
@@ -113,8 +106,7 @@ Deno.test("adopt: a container with a terminal is killed with its shim: its outpu
   await using daemon = await TestDaemon.start({ config: CONFIG });
   using events = await EventCollector.subscribe(daemon.socket);
   const pid = await daemon.run("tty", ["sleep", "1000"], {}, { terminal: true });
-  const { shimPid } = await daemon.stateOf("tty");
-  Deno.kill(shimPid, "SIGKILL");
+  await daemon.killShim("tty");
   await events.wait({ type: "delete", id: "tty" });
   assert.equal(events.types("tty"), "create start exit delete");
   const [exit] = events.matching({ type: "exit", id: "tty" });
@@ -124,13 +116,8 @@ Deno.test("adopt: a container with a terminal is killed with its shim: its outpu
 Deno.test("adopt: an init that ends while neither shim nor daemon is there exits once", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const pid = await daemon.run("gone", ["sleep", "1000"]);
-  const { shimPid } = await daemon.stateOf("gone");
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGKILL");
-  await until("the end of the shim", () => {
-    const shim = readProcess(shimPid);
-    return shim === undefined || shim.state === "Z";
-  });
+  const shimPid = await daemon.killWithShim("gone");
+  await until("the end of the shim", () => isGone(shimPid));
   Deno.kill(pid, "SIGKILL");
   await daemon.start();
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
@@ -176,8 +163,7 @@ Deno.test("adopt: every container of a group is adopted", async () => {
   }
   // The daemon learns of it one connection after the other, in any order.
   for (let round = 0; round < 6; round++) {
-    const { shimPid } = await daemon.stateOf("a");
-    Deno.kill(shimPid, "SIGKILL");
+    const shimPid = await daemon.killShim("a");
     const shims = new Set<number>();
     for (const id of ids) {
       const state = await daemon.nextShim(id, shimPid);

@@ -4,21 +4,14 @@ import { cgroupHierarchies } from "../../src/linux/cgroup/cgroup.ts";
 import { NotFoundError } from "../../src/rpc/errors.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { EventCollector } from "../harness/events.ts";
+import { EventCollector, historyOf } from "../harness/events.ts";
 import { FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { readProcess } from "../harness/processes.ts";
+import { isGone, readProcess } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
-
-/** Kills the shim of a container with SIGKILL; answers its pid. */
-async function killShim(daemon: TestDaemon, id: string): Promise<number> {
-  const { shimPid } = await daemon.stateOf(id);
-  Deno.kill(shimPid, "SIGKILL");
-  return shimPid;
-}
 
 /** Fails unless every one of these processes is gone or about to be reaped. */
 async function assertDead(pids: readonly { pid: number; startTime: number }[]): Promise<void> {
@@ -28,19 +21,6 @@ async function assertDead(pids: readonly { pid: number; startTime: number }[]): 
       return now === undefined || now.startTime !== startTime || now.state === "Z";
     });
   }
-}
-
-/** Returns whether a process has ended, though its parent may not have asked yet how. */
-function isGone(pid: number): boolean {
-  const now = readProcess(pid);
-  return now === undefined || now.state === "Z";
-}
-
-/** Every event from the journal, once the container's delete is in it. */
-async function history(daemon: TestDaemon, id: string): Promise<Event[]> {
-  using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
-  await events.wait({ type: "delete", id });
-  return events.events;
 }
 
 function describe(events: readonly Event[]): string[] {
@@ -86,7 +66,7 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
     assert.ok(mountsOf(bundle).length > 0);
     const waiting = daemon.exitOf("dead");
 
-    await killShim(daemon, "dead");
+    await daemon.killShim("dead");
 
     const deleted = await events.wait({ type: "delete", id: "dead" });
     assert.equal(
@@ -117,17 +97,13 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
 
 Deno.test("dead shim: how a container ended that had ended before berth could kill it is unknown", async () => {
   await using daemon = await TestDaemon.start();
-  const { client } = daemon;
-  await client.call("container.create", { id: "gone", spec: daemon.spec(["sleep", "1000"]) });
-  const { pid, shimPid } = await client.call("container.start", { id: "gone" })
-    .then(() => daemon.stateOf("gone"));
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGKILL");
+  const pid = await daemon.run("gone", ["sleep", "1000"]);
+  const shimPid = await daemon.killWithShim("gone");
   await until("the end of the shim", () => isGone(shimPid));
   Deno.kill(pid, "SIGKILL");
   await until("the end of the container", () => isGone(pid));
   await daemon.start();
-  const events = await history(daemon, "gone");
+  const events = await historyOf(daemon, "gone");
   const ends = events.filter(({ type }) => type === "exit" || type === "delete");
   assert.deepEqual(
     ends.map(({ type, exitStatusUnknown }) => [type, exitStatusUnknown]),
@@ -143,7 +119,7 @@ Deno.test("dead shim: a created container whose shim is killed exits and is dele
     id: "created",
     spec: daemon.spec(["sleep", "1000"]),
   });
-  await killShim(daemon, "created");
+  await daemon.killShim("created");
   await events.wait({ type: "delete", id: "created" });
   assert.equal(events.types("created"), "create exit delete");
   const [exit] = events.matching({ type: "exit", id: "created" });
@@ -159,7 +135,7 @@ Deno.test("dead shim: a paused container whose shim is killed is dead too", asyn
   const init = readProcess(pid);
   assert.ok(init);
   await client.call("container.pause", { id: "paused" });
-  await killShim(daemon, "paused");
+  await daemon.killShim("paused");
   await events.wait({ type: "delete", id: "paused" });
   assert.equal(events.types("paused"), "create start paused exit delete");
   await assertDead([init]);
@@ -182,12 +158,12 @@ Deno.test("dead shim: the true status of an exit that only the bundle knows is t
   for (const shim of [shimPid, otherShim]) Deno.kill(shim, "SIGKILL");
   await daemon.start();
 
-  const told = await history(daemon, "told");
+  const told = await historyOf(daemon, "told");
   assert.deepEqual(describe(told), ["create", "start", "exit 7 synthetic", "delete 7"]);
   assert.deepEqual(told.map((event) => event.pid), [pid, pid, pid, pid]);
   assert.equal(told[2]?.exitedAt, recorded["exitedAt"]);
   assert.equal(told[3]?.exitedAt, recorded["exitedAt"]);
-  const others = await history(daemon, "other");
+  const others = await historyOf(daemon, "other");
   assert.deepEqual(describe(others), ["create", "start", "exit 137 synthetic", "delete 137"]);
   assert.equal(others[2]?.pid, other);
   await daemon.untilEmpty();
@@ -212,7 +188,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
   wrapper.fail("delete", "out of order");
   {
     using events = await EventCollector.subscribe(daemon.socket);
-    await killShim(daemon, "dead");
+    await daemon.killShim("dead");
     // Who waits for the process need not wait for the runtime.
     const exit = await events.wait({ type: "exit", id: "dead" });
     assert.deepEqual([exit.pid, exit.exitStatus, exit.synthetic], [pid, 137, true]);
@@ -232,7 +208,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
   await wrapper.called("delete", before + 2);
   assert.equal((await daemon.stateOf("dead")).status, "stopped");
   wrapper.clear();
-  assert.deepEqual(describe(await history(daemon, "dead")), [
+  assert.deepEqual(describe(await historyOf(daemon, "dead")), [
     "create",
     "start",
     "exit 137 synthetic",
@@ -249,7 +225,7 @@ Deno.test("dead shim: cleanup outlasts a runtime that hangs, and holds up no oth
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("dead", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const release = wrapper.hang("delete");
-  await killShim(daemon, "dead");
+  await daemon.killShim("dead");
   await wrapper.called("delete");
   assert.equal(await daemon.life("other"), 0);
   // The hung call is given up and made again.
@@ -267,7 +243,7 @@ Deno.test("dead shim: a delete of a container whose shim has died joins its clea
   using events = await EventCollector.subscribe(daemon.socket);
   const pid = await daemon.run("dead", ["sleep", "1000"], {}, { runtime: wrapper.path });
   const release = wrapper.hang("delete");
-  await killShim(daemon, "dead");
+  await daemon.killShim("dead");
   await wrapper.called("delete");
   const deleting = [false, true].map((force) =>
     client.call("container.delete", { id: "dead", force })
@@ -300,7 +276,7 @@ Deno.test("dead shim: a recorded pid that now belongs to another process is neve
     Deno.writeTextFileSync(`${bundle}/shim.json`, JSON.stringify(record));
     Deno.writeTextFileSync(`${bundle}/init.pid`, String(innocent.pid));
     await daemon.start();
-    assert.deepEqual(describe(await history(daemon, "dead")), [
+    assert.deepEqual(describe(await historyOf(daemon, "dead")), [
       "create",
       "start",
       "exit 137 synthetic",

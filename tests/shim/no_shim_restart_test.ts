@@ -6,7 +6,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
-import { hasTrap, readProcess } from "../harness/processes.ts";
+import { hasTrap, isGone } from "../harness/processes.ts";
 
 const NO_SHIM = { config: "[runtime]\nno_shim = true" };
 
@@ -71,7 +71,7 @@ for (const how of ["stop", "kill9"] as const) {
       await daemon[how]();
       Deno.kill(pid, "SIGTERM");
       // The process that has become its parent may or may not reap it.
-      await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+      await until("its end", () => isGone(pid));
       await daemon.start();
       const { client } = daemon;
       const exit = await within("its exit", daemon.exitOf("c"));
@@ -110,7 +110,7 @@ Deno.test("no shim restart: run and exec say that nobody saw how what they wait 
   );
   await daemon.kill9();
   Deno.kill(pid, "SIGKILL");
-  await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+  await until("its end", () => isGone(pid));
   await daemon.start();
   for (const [name, child] of [["c", run], ["e", exec]] as const) {
     const { code, stderr } = await within(`the end of ${name}`, child.output());

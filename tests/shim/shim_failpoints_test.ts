@@ -4,7 +4,7 @@ import { BerthError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
-import { EventCollector } from "../harness/events.ts";
+import { historyOf } from "../harness/events.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
@@ -47,13 +47,6 @@ function create(daemon: TestDaemon, id: string, args: string[]) {
     spec: daemon.spec(args),
     rootfs: [{ type: "bind", source: rootfsDir(), options: ["bind", "ro"] }],
   });
-}
-
-/** Every event of a container up to its delete. */
-async function history(daemon: TestDaemon, id: string): Promise<readonly Event[]> {
-  using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
-  await events.wait({ type: "delete", id });
-  return events.events;
 }
 
 function typesOf(events: readonly Event[]): string {
@@ -105,7 +98,7 @@ test("container.delete: a shim that is killed at any step changes neither status
     const [result] = await Promise.allSettled([first]);
     points.disarm();
     if (result?.status === "rejected") await deleteUntilGone(daemon, id);
-    const events = await history(daemon, id);
+    const events = await historyOf(daemon, id);
     assert.equal(typesOf(events), "create start exit delete", point);
     assert.deepEqual(events.slice(2).map(({ exitStatus }) => exitStatus), [5, 5], point);
   }
@@ -127,7 +120,7 @@ test("container.delete: a step that fails can be repeated, with the same status"
       point,
     );
     assert.equal(await deleteUntilGone(daemon, id), 6, point);
-    assert.equal(typesOf(await history(daemon, id)), "create start exit delete", point);
+    assert.equal(typesOf(await historyOf(daemon, id)), "create start exit delete", point);
   }
 });
 
@@ -154,7 +147,7 @@ Deno.test({
           });
           points.disarm();
           await deleteUntilGone(daemon, id);
-          const events = await history(daemon, id);
+          const events = await historyOf(daemon, id);
           const exits = events.filter(({ type }) => type === "exit");
           assert.equal(exits.length, 1, what);
           if (point === "exit.recorded" || point === "exit.publish") {
@@ -182,7 +175,7 @@ test(
     await daemon.nextShim("c", shimPid);
     points.disarm();
     assert.equal(await deleteUntilGone(daemon, "c"), 137);
-    const types = (await history(daemon, "c")).map(({ type }) => type);
+    const types = (await historyOf(daemon, "c")).map(({ type }) => type);
     assert.deepEqual(types.slice(0, 2), ["create", "start"]);
     assert.deepEqual(types.slice(-2), ["exit", "delete"]);
     types.slice(2, -2).forEach((type, index) =>

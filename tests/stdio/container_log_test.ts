@@ -6,6 +6,7 @@ import { SmallDisk } from "../harness/small_disk.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { readIfThere } from "../harness/files.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
@@ -30,19 +31,10 @@ function logFile(daemon: TestDaemon, id: string): string {
  * none, as between two steps of its rotation, in which a shim may have been killed.
  */
 function contentOf(daemon: TestDaemon, id: string, stream = "stdout"): string {
-  return readLog(logFile(daemon, id)).split("\n")
+  return readIfThere(logFile(daemon, id)).split("\n")
     .map((line) => /^\S+ (\w+) ([PF]) ([^\n]*)$/.exec(line))
     .map((match) => match?.[1] === stream ? match[3] + (match[2] === "F" ? "\n" : "") : "")
     .join("");
-}
-
-function readLog(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
 }
 
 /** A digest of `seq 1 lines`. */

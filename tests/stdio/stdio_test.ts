@@ -6,7 +6,7 @@ import type { TestDaemonOptions } from "../harness/daemon.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
-import { hasEnded, readProcess } from "../harness/processes.ts";
+import { hasEnded, isGone, readProcess } from "../harness/processes.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 
 /** Without shims that wait for a container: what is left of one is gone at once. */
@@ -335,11 +335,9 @@ Deno.test("stdio: a container whose shim is killed does not die of SIGPIPE", asy
     await readUntil(reader.stream.getReader(), "x\n");
     await reader.kill();
   }
-  const { shimPid } = await daemon.stateOf("c");
   // No berth is left that would kill it or clean up: only the container and what it writes to.
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGKILL");
-  await until("the end of the shim", () => [undefined, "Z"].includes(readProcess(shimPid)?.state));
+  const shimPid = await daemon.killWithShim("c");
+  await until("the end of the shim", () => isGone(shimPid));
   await using reader = new FifoReader(stdout);
   const stream = reader.stream.getReader();
   await readUntil(stream, "x\n");
@@ -347,5 +345,5 @@ Deno.test("stdio: a container whose shim is killed does not die of SIGPIPE", asy
   // With a full FIFO and no reader it waits.
   await reader.kill();
   await stream.cancel();
-  assert.ok(!["Z", undefined].includes(readProcess(pid)?.state));
+  assert.ok(!isGone(pid));
 });

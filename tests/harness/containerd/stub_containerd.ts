@@ -15,6 +15,7 @@ import { Empty } from "../../../src/containerd/messages/types.ts";
 import { decode, encode } from "../../../src/containerd/protobuf/codec.ts";
 import type { Decoded, Encodable } from "../../../src/containerd/protobuf/fields.ts";
 import { serveConnection } from "../../../src/containerd/ttrpc/server.ts";
+import { readIfThere } from "../files.ts";
 import { until } from "../poll.ts";
 import { processesOf, processName } from "../processes.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../run.ts";
@@ -318,15 +319,5 @@ export class StubContainerd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#listener !== undefined) this.goAway();
     await sweep({ dir: this.dir, cgroup: this.#cgroup });
-  }
-}
-
-/** Reads a file that its owner may be removing: empty then. */
-function readIfThere(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return "";
   }
 }
