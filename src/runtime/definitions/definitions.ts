@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
@@ -60,16 +60,16 @@ export class Definitions {
           "container",
           "cannot read the definition {dir}, left alone until a forced delete of {id}: {reason}",
           error,
-          { dir: this.#path(name), id: name },
+          { dir: this.dir(name), id: name },
         );
       }
     }
   }
 
   #loadOne(id: string): void {
-    const service = readJson<ServiceRecord>(servicePath(this.#path(id)));
-    if (Bundle.read(this.#path(id)) === undefined || service === undefined) {
-      removeBundleDir(this.#path(id));
+    const service = readJson<ServiceRecord>(servicePath(this.dir(id)));
+    if (Bundle.read(this.dir(id)) === undefined || service === undefined) {
+      removeBundleDir(this.dir(id));
     } else {
       (service.withdrawn ? this.#withdrawn : this.#services).set(id, service);
     }
@@ -81,10 +81,6 @@ export class Definitions {
     this.#records.delete(from);
     this.#files.forget(from);
     this.#loadOne(to);
-  }
-
-  #path(id: string): string {
-    return `${this.#dir}/${id}`;
   }
 
   /** Returns the containers that are defined. */
@@ -110,7 +106,11 @@ export class Definitions {
 
   /** Returns the directory of a definition. */
   dir(id: string): string {
-    return this.#path(id);
+    return `${this.#dir}/${id}`;
+  }
+
+  #paths(id: string): BundlePaths {
+    return bundlePaths(this.dir(id));
   }
 
   /**
@@ -121,9 +121,9 @@ export class Definitions {
   bundle(id: string): Bundle {
     const record = this.#records.get(id);
     const bundle = record === undefined
-      ? Bundle.read(this.#path(id))
-      : Bundle.of(this.#path(id), record);
-    if (bundle === undefined) throw new Error(`there is no definition ${this.#path(id)}`);
+      ? Bundle.read(this.dir(id))
+      : Bundle.of(this.dir(id), record);
+    if (bundle === undefined) throw new Error(`there is no definition ${this.dir(id)}`);
     return bundle;
   }
 
@@ -141,7 +141,7 @@ export class Definitions {
   }
 
   #spec(id: string): Record<string, unknown> | undefined {
-    const { config } = bundlePaths(this.#path(id));
+    const { config } = this.#paths(id);
     const unwritten = this.#files.unwritten(id, config);
     if (unwritten === undefined) return readJson<Record<string, unknown>>(config);
     return asRecord(parseJson(unwritten));
@@ -151,7 +151,7 @@ export class Definitions {
   write(definition: Definition): void {
     const { record: { id }, service } = definition;
     try {
-      writeDefinition(this.#path(id), definition);
+      writeDefinition(this.dir(id), definition);
     } catch (error) {
       this.remove(id);
       throw error;
@@ -167,7 +167,7 @@ export class Definitions {
     const { id } = record;
     if (!this.has(id)) return;
     this.#records.set(id, record);
-    this.#files.write(id, bundlePaths(this.#path(id)).record, stringifyJson(record));
+    this.#files.write(id, this.#paths(id).record, stringifyJson(record));
   }
 
   /** Records new limits of the container; see {@linkcode mergeResources}. */
@@ -175,7 +175,7 @@ export class Definitions {
     const spec = this.#spec(id);
     if (spec === undefined || !this.has(id)) return;
     const text = stringifyJson(mergeResources(spec, resources));
-    this.#files.write(id, bundlePaths(this.#path(id)).config, text);
+    this.#files.write(id, this.#paths(id).config, text);
   }
 
   /** Records how the last instance, of which nothing else is left, has ended. */
@@ -183,7 +183,7 @@ export class Definitions {
     const { id, instance } = record;
     try {
       if (this.bundle(id).record.instance !== instance) this.setRecord(record);
-      writeExitRecord(bundlePaths(this.#path(id)).exitRecord, {
+      writeExitRecord(this.#paths(id).exitRecord, {
         instance,
         pid,
         ...exitOf(exit),
@@ -198,10 +198,9 @@ export class Definitions {
     const before = this.#services.get(id);
     if (before === undefined) return;
     const service = { ...before, ...change };
-    const text = stringifyJson(service);
-    if (text === stringifyJson(before)) return;
+    if (stringifyJson(service) === stringifyJson(before)) return;
     this.#services.set(id, service);
-    this.#files.write(id, servicePath(this.#path(id)), text);
+    this.#writeService(id, service);
   }
 
   /** Returns the containers whose removal has begun. */
@@ -215,11 +214,7 @@ export class Definitions {
     if (service === undefined) return;
     this.#services.delete(id);
     this.#withdrawn.set(id, service);
-    this.#files.write(
-      id,
-      servicePath(this.#path(id)),
-      stringifyJson({ ...service, withdrawn: true }),
-    );
+    this.#writeService(id, { ...service, withdrawn: true });
   }
 
   /** Takes {@linkcode withdraw} back. */
@@ -229,7 +224,11 @@ export class Definitions {
     this.#withdrawn.delete(id);
     const restored = { ...service, withdrawn: undefined };
     this.#services.set(id, restored);
-    this.#files.write(id, servicePath(this.#path(id)), stringifyJson(restored));
+    this.#writeService(id, restored);
+  }
+
+  #writeService(id: string, service: ServiceRecord): void {
+    this.#files.write(id, servicePath(this.dir(id)), stringifyJson(service));
   }
 
   /** Removes a definition, if it is there. */
@@ -239,7 +238,7 @@ export class Definitions {
     this.#records.delete(id);
     this.#files.forget(id);
     // First, so that a part of a definition is none.
-    removeFile(bundlePaths(this.#path(id)).record);
-    removeBundleDir(this.#path(id));
+    removeFile(this.#paths(id).record);
+    removeBundleDir(this.dir(id));
   }
 }
