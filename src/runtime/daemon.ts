@@ -43,8 +43,8 @@ export interface DaemonOptions {
   readonly config: Config;
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
-  /** Counts what happens; the metrics endpoint serves it. */
-  readonly hooks: DaemonHooks;
+  /** Are called beside those of the daemon's own log. */
+  readonly hooks: readonly Partial<DaemonHooks>[];
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
   /** Done once the state directory is this daemon's, and before a client can connect. */
@@ -95,7 +95,8 @@ export class Daemon implements AsyncDisposable {
    * @throws {FailedPreconditionError} if another daemon has the state directory.
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { config, self, hooks, monitors } = options;
+    const { config, self, monitors } = options;
+    const hooks = combineHooks([LOG_HOOKS, ...options.hooks]);
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
     const apparmor = await loadDefaultProfile({
@@ -120,7 +121,7 @@ export class Daemon implements AsyncDisposable {
         reaper,
         self,
         fds,
-        hooks: combineHooks([LOG_HOOKS, hooks]),
+        hooks,
         monitor: combineMonitors([oom, ...monitors]),
       }),
     );

@@ -10,7 +10,6 @@ import { ConfigError, loadConfig } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
 import { Daemon } from "./daemon.ts";
 import { DaemonLog } from "./observability/log.ts";
-import { combineHooks } from "./observability/hooks.ts";
 import { programPath, selfShimCommand } from "./process/self_command.ts";
 import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
@@ -99,10 +98,10 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   await using daemon = await Daemon.start({
     config,
     self: selfShimCommand,
-    hooks: combineHooks([
+    hooks: [
       ...(metrics === undefined ? [] : [metrics.daemon]),
       ...(telemetryEnabled() ? [spanHooks()] : []),
-    ]),
+    ],
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {
       if (address !== undefined && metrics !== undefined) {

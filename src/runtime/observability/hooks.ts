@@ -16,26 +16,14 @@ export interface DaemonHooks {
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
 
-/** Returns hooks that call each of `all` in turn. */
-export function combineHooks(all: readonly DaemonHooks[]): DaemonHooks {
-  const [first, ...others] = all;
-  if (first === undefined) return NO_HOOKS;
-  if (others.length === 0) return first;
+/** Returns hooks that call those of `all` in turn. */
+export function combineHooks(all: readonly Partial<DaemonHooks>[]): DaemonHooks {
   return {
-    event: (event) => all.forEach((each) => each.event(event)),
-    reconnect: () => all.forEach((each) => each.reconnect()),
-    cleanup: () => all.forEach((each) => each.cleanup()),
-    runtimeCall: (call) => all.forEach((each) => each.runtimeCall(call)),
+    event: (event) => all.forEach((each) => each.event?.(event)),
+    reconnect: () => all.forEach((each) => each.reconnect?.()),
+    cleanup: () => all.forEach((each) => each.cleanup?.()),
+    runtimeCall: (call) => all.forEach((each) => each.runtimeCall?.(call)),
     rpc: (method, durationMs, failed) =>
-      all.forEach((each) => each.rpc(method, durationMs, failed)),
+      all.forEach((each) => each.rpc?.(method, durationMs, failed)),
   };
 }
-
-/** Counts nothing: what a daemon without a metrics endpoint uses. */
-export const NO_HOOKS: DaemonHooks = {
-  event() {},
-  reconnect() {},
-  cleanup() {},
-  runtimeCall() {},
-  rpc() {},
-};

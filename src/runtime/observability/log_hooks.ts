@@ -2,13 +2,10 @@
 import { getLogger } from "@logtape/logtape";
 import type { CallReport } from "../../oci/driver/runtime_call.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
-import { NO_HOOKS } from "./hooks.ts";
 import type { DaemonHooks } from "./hooks.ts";
 
 /** Logs every event, and at level debug every call of the OCI runtime. */
-export const LOG_HOOKS: DaemonHooks = {
-  ...NO_HOOKS,
-
+export const LOG_HOOKS: Pick<DaemonHooks, "event" | "runtimeCall"> = {
   event({ type, id, pid, execId, exitStatus, exitStatusUnknown, synthetic }: Event): void {
     getLogger(["berth", "container"]).info(
       `{id}: ${type}${execId === undefined ? "" : " {execId}"} pid {pid}` +

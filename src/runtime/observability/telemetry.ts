@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Exports logs and spans by OpenTelemetry, where Deno does.
 import type { LogLevel } from "@logtape/logtape";
-import { type DaemonHooks, NO_HOOKS } from "./hooks.ts";
+import type { DaemonHooks } from "./hooks.ts";
 
 // Deno exports OpenTelemetry by itself where OTEL_DENO is set: what is written to the console as
 // logs, and spans made with Deno.telemetry. docs/opentelemetry.md tells how to use it.
@@ -56,7 +56,7 @@ interface Tracer {
 const ERROR = 2;
 
 /** Returns hooks that make a span of each RPC and of each call of the OCI runtime when it has ended. */
-export function spanHooks(): DaemonHooks {
+export function spanHooks(): Pick<DaemonHooks, "runtimeCall" | "rpc"> {
   const tracer: Tracer = Deno.telemetry.tracerProvider.getTracer("berth");
   const end = (
     name: string,
@@ -70,7 +70,6 @@ export function spanHooks(): DaemonHooks {
     span.end(now);
   };
   return {
-    ...NO_HOOKS,
     runtimeCall: ({ id, subcommand, durationMs, exitCode }) =>
       end(`runtime ${subcommand}`, durationMs, exitCode !== 0, {
         "container.id": id,
