@@ -11,7 +11,7 @@ const FORMAT = 1;
 
 /** A port of the host that leads to a port of the container. */
 export interface PortMapping {
-  readonly hostIp?: string;
+  readonly hostIp?: string | undefined;
   readonly hostPort: number;
   readonly containerPort: number;
   readonly protocol: "tcp" | "udp";

@@ -52,12 +52,7 @@ type AttachmentParams = NonNullable<NetworkParams["additional"]>[number];
  */
 export function planNetwork(params: NetworkParams, options: PlanOptions): NetworkPlan {
   const { id, instance } = options;
-  const ports = (params.ports ?? []).map((port): PortMapping => ({
-    ...(port.hostIp === undefined ? {} : { hostIp: port.hostIp }),
-    hostPort: port.hostPort,
-    containerPort: port.containerPort,
-    protocol: port.protocol ?? "tcp",
-  }));
+  const ports = (params.ports ?? []).map((port) => ({ ...port, protocol: port.protocol ?? "tcp" }));
   const issues: ParamIssue[] = [...multicastPorts(ports), ...duplicatePorts(ports)];
   const preferred = new Map<string, readonly string[]>();
   const attachments = [params, ...params.additional ?? []].flatMap((one, index) => {

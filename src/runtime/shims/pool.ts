@@ -30,11 +30,6 @@ const IDLE_KEEP = 10_000;
  */
 const MOST_SERVED = 32;
 
-interface Waiter {
-  resolve(shim: IdleShim): void;
-  reject(reason: Error): void;
-}
-
 /**
  * The shim processes of this daemon that serve no container yet or no more. A shim is started ahead
  * of need and dials the daemon; when that connection ends while it serves nothing it leaves, so that
@@ -44,7 +39,7 @@ export class ShimPool implements AsyncDisposable {
   readonly #options: ShimPoolOptions;
   #starter: ShimStarter | undefined;
   readonly #idle: IdleShim[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters: PromiseWithResolvers<IdleShim>[] = [];
   /** The connection each live shim of this daemon dialed, by the shim's pid. */
   readonly #peers = new Map<number, Peer>();
   /** How many bundles were given to each of these. */
@@ -119,10 +114,7 @@ export class ShimPool implements AsyncDisposable {
 
   #offer(shim: IdleShim): void {
     const waiter = this.#waiters.shift();
-    if (waiter) {
-      waiter.resolve(shim);
-      return;
-    }
+    if (waiter) return waiter.resolve(shim);
     this.#idle.push(shim);
     if (this.#idle.length > this.#options.warm) this.#trimLater();
   }
@@ -137,10 +129,10 @@ export class ShimPool implements AsyncDisposable {
   }
 
   #next(): Promise<IdleShim> {
-    const { promise, resolve, reject } = Promise.withResolvers<IdleShim>();
-    this.#waiters.push({ resolve, reject });
+    const waiter = Promise.withResolvers<IdleShim>();
+    this.#waiters.push(waiter);
     this.#fill();
-    return promise;
+    return waiter.promise;
   }
 
   /** Starts the shims that are missing for the waiters and for `warm` idle ones. */
