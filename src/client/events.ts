@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { deferred } from "../rpc/peer/deferred.ts";
-import type { Deferred } from "../rpc/peer/deferred.ts";
+import { type Deferred, deferred } from "../rpc/peer/deferred.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import { isRecord } from "../rpc/is_record.ts";

@@ -6,8 +6,7 @@ import type { RemoteEnd } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Event } from "./daemon_types.ts";
-import { EventStream } from "./events.ts";
-import type { StreamedEvent } from "./events.ts";
+import { EventStream, type StreamedEvent } from "./events.ts";
 
 /** So many events are taken ahead of the reader. */
 const HELD = 10_000;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The streams of a process whose stdio is `piped`.
-import type { ByteStream } from "./fifo.ts";
-import { makeFifos, openFifo, removeFifos } from "./fifo.ts";
+import { type ByteStream, makeFifos, openFifo, removeFifos } from "./fifo.ts";
 
 /** In place of a path: make a FIFO for it and give the stream at its other end. */
 export const PIPED = "piped";

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import type { ContainerState } from "../rpc/contract/schemas.ts";
-import { listContainers, listStats } from "./container_list.ts";
-import type { Listed } from "./container_list.ts";
+import { listContainers, type Listed, listStats } from "./container_list.ts";
 
 function listed(id: string, labels: Record<string, string> = {}): Listed {
   const running = !id.startsWith("old");

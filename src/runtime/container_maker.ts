@@ -2,8 +2,7 @@
 // Makes the container of a create, or of a definition that is run again.
 import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
-import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
-import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, type BundleRecord } from "../oci/bundle_layout.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
@@ -17,8 +16,7 @@ import { claimCgroup } from "./create/cgroup_claim.ts";
 import { checkCreate } from "./create/create_params.ts";
 import { prepareLog } from "./create/log.ts";
 import { joinAgain, type NamespaceOwner, sharedNamespaces } from "./create/shared_namespaces.ts";
-import { withNetworkNamespace } from "./create/spec_changes.ts";
-import type { CheckedSpec } from "./create/spec_changes.ts";
+import { type CheckedSpec, withNetworkNamespace } from "./create/spec_changes.ts";
 import type { Definitions } from "./definitions/definitions.ts";
 import { NO_PROGRESS } from "./definitions/service_record.ts";
 import type { FdBudget } from "./fd_budget.ts";

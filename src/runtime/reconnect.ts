@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds the containers of the daemon before, at the start of the next.
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
-import { bundlePaths } from "../oci/bundle_layout.ts";
-import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { bundlePaths, type BundleRecord } from "../oci/bundle_layout.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import { lostRecord } from "./bundle/lost_record.ts";
 import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { mount } from "../../linux/mount/mount.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
-import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, type BundleRecord } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { Bundle, removeBundleDir } from "./bundle.ts";
 

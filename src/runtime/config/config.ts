@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parse, stringify, TomlError } from "smol-toml";
 import type { ConfigFlags } from "../../daemon_command.ts";
-import { configSchema } from "./schema.ts";
-import type { FileConfig } from "./schema.ts";
+import { configSchema, type FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
 import { readSeccompProfile } from "../../oci/seccomp/read_profile.ts";
 import { messageOf } from "../../rpc/error_text.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
-import { exitOf } from "../../oci/process_exit.ts";
-import type { ProcessExit } from "../../oci/process_exit.ts";
+import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
 import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
@@ -15,8 +14,7 @@ import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { EventDraft } from "../events/publisher.ts";
 import type { ContainerContext } from "./context.ts";
-import { makeParts } from "./parts.ts";
-import type { ContainerParts } from "./parts.ts";
+import { type ContainerParts, makeParts } from "./parts.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";

@@ -15,8 +15,7 @@ import { isShimResponse, isShimTimeout } from "../shims/errors.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { logFailure } from "../util/log_failure.ts";
-import type { ContainerParts } from "./parts.ts";
-import { shimListener } from "./parts.ts";
+import { type ContainerParts, shimListener } from "./parts.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 

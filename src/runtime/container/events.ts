@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Publishes the events of one container.
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { exitOf, unseenExit } from "../../oci/process_exit.ts";
-import type { ProcessExit } from "../../oci/process_exit.ts";
+import { exitOf, type ProcessExit, unseenExit } from "../../oci/process_exit.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";

@@ -4,8 +4,7 @@ import fc from "fast-check";
 import { UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
-import type { Action, BeginPhase, Phase } from "../states/life_states.ts";
-import { TRANSITIONS } from "../states/life_states.ts";
+import { type Action, type BeginPhase, type Phase, TRANSITIONS } from "../states/life_states.ts";
 import { ContainerLife } from "./life.ts";
 
 /** The model: by action, which phases it may come in, and where it leads. */

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { exitOf } from "../../oci/process_exit.ts";
-import type { ProcessExit } from "../../oci/process_exit.ts";
+import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerStatus, ExecState } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
-import { InstanceState } from "../events/instance_state.ts";
-import type { InstanceEvent } from "../events/instance_state.ts";
+import { type InstanceEvent, InstanceState } from "../events/instance_state.ts";
 
 /**
  * The processes of one container as the daemon knows them: the last `shim.state` and every event since.

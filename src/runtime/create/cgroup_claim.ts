@@ -3,8 +3,7 @@
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
-import type { Hierarchy } from "../../linux/cgroup/find.ts";
-import { cgroupAt, cgroupHierarchies } from "../../linux/cgroup/find.ts";
+import { cgroupAt, cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
 import { pids } from "../../linux/cgroup/cgroup.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks the params of `container.create`, and makes the spec and the record of them.
 import { requireNoIssues } from "../util/require_no_issues.ts";
-import { bundlePaths } from "../../oci/bundle_layout.ts";
-import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
+import { bundlePaths, type BundleRecord, type RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import {
   cgroupsPathOf,
   hasSystemdCgroup,

@@ -5,8 +5,7 @@ import { cleanPath } from "../../linux/fs/path_names.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { errnoNameOf, leadsNowhere } from "../../linux/libc/errno.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
-import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
-import type { RootfsMountRecord } from "../../oci/bundle_layout.ts";
+import { FILE_PREFIX, filePath, type RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 

@@ -3,8 +3,7 @@ import { readJson } from "../../oci/bundle_layout.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import type { Definitions } from "./definitions.ts";
-import { NO_PROGRESS } from "./service_record.ts";
-import type { ServiceRecord } from "./service_record.ts";
+import { NO_PROGRESS, type ServiceRecord } from "./service_record.ts";
 
 const NO_POLICY: RestartPolicy = { policy: "no" };
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, type BundleRecord } from "../../oci/bundle_layout.ts";
 
 /** Returns the record of a container that asks for nothing. */
 export function plainRecord(id: string, instance: string): BundleRecord {

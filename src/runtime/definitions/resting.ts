@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { unseenExit } from "../../oci/process_exit.ts";
-import type { ProcessExit } from "../../oci/process_exit.ts";
+import { type ProcessExit, unseenExit } from "../../oci/process_exit.ts";
 import { Container } from "../container/container.ts";
 import type { ContainerContext } from "../container/context.ts";
 import type { ProcessTable } from "../container/process_table.ts";

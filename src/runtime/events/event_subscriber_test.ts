@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
 import type { EventType } from "../../rpc/contract/schemas.ts";
-import { Journal } from "./journal.ts";
-import type { JournalOptions } from "./journal.ts";
-import { EventSubscriber } from "./event_subscriber.ts";
-import type { SubscriberPeer } from "./event_subscriber.ts";
+import { Journal, type JournalOptions } from "./journal.ts";
+import { EventSubscriber, type SubscriberPeer } from "./event_subscriber.ts";
 
 interface Notification {
   readonly subscription: string;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The state of each instance that the journal has events of.
 import type { Event } from "../../rpc/contract/schemas.ts";
-import { InstanceState } from "./instance_state.ts";
-import type { StoredInstance } from "./instance_state.ts";
+import { InstanceState, type StoredInstance } from "./instance_state.ts";
 
 /** How many deleted instances are remembered: some whose bundle is perhaps not removed yet. */
 const MAX_DELETED = 256;

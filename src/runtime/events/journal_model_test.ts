@@ -4,8 +4,7 @@ import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import fc from "fast-check";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { InstanceState } from "./instance_state.ts";
-import { Journal } from "./journal.ts";
-import type { EventRecord, JournalOptions } from "./journal.ts";
+import { type EventRecord, Journal, type JournalOptions } from "./journal.ts";
 
 /** So small that nearly every run rotates. */
 const OPTIONS: JournalOptions = { segment_bytes: 700, segments: 3 };

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
-import { Journal } from "./journal.ts";
-import type { EventRecord, JournalOptions } from "./journal.ts";
+import { type EventRecord, Journal, type JournalOptions } from "./journal.ts";
 
 const OPTIONS: JournalOptions = { segment_bytes: 4096, segments: 4 };
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
-import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
-import type { OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
+import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { logFailure } from "../util/log_failure.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads the addresses of a container from the record of its network.
-import type { NetworkRecord } from "../../network/record.ts";
-import { isUncertain, resultOf } from "../../network/record.ts";
+import { isUncertain, type NetworkRecord, resultOf } from "../../network/record.ts";
 import { readResult } from "../../network/result.ts";
 import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 

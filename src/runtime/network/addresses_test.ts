@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { AttachmentStep, NetworkRecord } from "../../network/record.ts";
-import { newRecord } from "../../network/record.ts";
+import { type AttachmentStep, type NetworkRecord, newRecord } from "../../network/record.ts";
 import { addressesByNetwork, addressesOf, describeNetwork } from "./addresses.ts";
 
 const added = {

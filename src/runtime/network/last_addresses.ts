@@ -4,8 +4,7 @@ import type { NetworkRecord } from "../../network/record.ts";
 import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { addressesByNetwork } from "./addresses.ts";
-import type { NetworkAddresses } from "./addresses.ts";
+import { addressesByNetwork, type NetworkAddresses } from "./addresses.ts";
 import type { NetworkOwner } from "./records.ts";
 
 /** Of how many containers the addresses are kept. */

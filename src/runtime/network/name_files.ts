@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { setHosts } from "../../network/hosts_file.ts";
-import type { NetworkRecord } from "../../network/record.ts";
-import { resultOf } from "../../network/record.ts";
+import { type NetworkRecord, resultOf } from "../../network/record.ts";
 import { readDns, serversWithoutIpv6, setDns } from "../../network/resolv_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";

@@ -4,8 +4,7 @@ import { backoff } from "../../linux/event_loop/backoff.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { isNetworkFailure } from "../../network/errors.ts";
 import type { PluginHost } from "../../network/plugin.ts";
-import type { NetworkRecord } from "../../network/record.ts";
-import { newRecord, readRecord } from "../../network/record.ts";
+import { type NetworkRecord, newRecord, readRecord } from "../../network/record.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
@@ -23,10 +22,8 @@ import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
 import { listNetworks } from "./list_networks.ts";
 import { writeNameFiles } from "./name_files.ts";
-import type { NetworkPlan, PlanTarget } from "./plan.ts";
-import { planNetwork, preferAddresses } from "./plan.ts";
-import type { NetworkOwner } from "./records.ts";
-import { NetworkRecords } from "./records.ts";
+import { type NetworkPlan, planNetwork, type PlanTarget, preferAddresses } from "./plan.ts";
+import { type NetworkOwner, NetworkRecords } from "./records.ts";
 
 /** The daemon's config, its way to start plugins, and its end. */
 export interface NetworksOptions {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Plans the network of a container from its params.
 import { requireNoIssues } from "../util/require_no_issues.ts";
-import type { Conflist } from "../../network/conflist.ts";
-import { ConflistError, parseConflist } from "../../network/conflist.ts";
+import { type Conflist, ConflistError, parseConflist } from "../../network/conflist.ts";
 import { hostNames } from "../../network/hosts_file.ts";
 import type { AttachmentPlan, PortMapping } from "../../network/record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import type { NetworkPlan } from "./plan.ts";
-import { overlap, planNetwork, preferAddresses } from "./plan.ts";
+import { type NetworkPlan, overlap, planNetwork, preferAddresses } from "./plan.ts";
 
 Deno.test("overlap: of one family, and of one address where both name one", () => {
   const at = (hostIp?: string, hostPort = 80, protocol: "tcp" | "udp" = "tcp") => ({

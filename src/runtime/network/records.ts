@@ -11,8 +11,7 @@ import { networkParams } from "../../rpc/contract/schemas/network.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Conflists, KnownNetwork } from "./conflists.ts";
 import { recordOfLost } from "./lost_record.ts";
-import type { NetworkPlan } from "./plan.ts";
-import { planNetwork } from "./plan.ts";
+import { type NetworkPlan, planNetwork } from "./plan.ts";
 
 /** The container that a network belongs to. */
 export interface NetworkOwner {

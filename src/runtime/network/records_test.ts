@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { NetworkRecord } from "../../network/record.ts";
-import { newRecord, writeRecord } from "../../network/record.ts";
+import { type NetworkRecord, newRecord, writeRecord } from "../../network/record.ts";
 import { loadConfig } from "../config/config.ts";
 import { Conflists } from "./conflists.ts";
 import { NetworkRecords } from "./records.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { getJsonLinesFormatter } from "@logtape/logtape";
-import type { LogRecord } from "@logtape/logtape";
+import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import { ENOENT, LinuxError } from "../../linux/libc/errno.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import { goesToJournal, withStack } from "./log.ts";

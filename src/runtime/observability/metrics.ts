@@ -2,8 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import { ContainerMetrics } from "./container_metrics.ts";
-import { DaemonMetrics } from "./daemon_metrics.ts";
-import type { MetricsSource } from "./daemon_metrics.ts";
+import { DaemonMetrics, type MetricsSource } from "./daemon_metrics.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { ProcessMetrics } from "./process_metrics.ts";
 import { metricsTurn } from "./prometheus.ts";

@@ -5,8 +5,7 @@ import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { serveHttpConnection } from "./http_connection.ts";
-import type { RequestHead, TextResponse } from "./http_connection.ts";
+import { type RequestHead, serveHttpConnection, type TextResponse } from "./http_connection.ts";
 
 /** How many connections are served at once; others are closed. Each holds an fd of the daemon's. */
 const MAX_CONNECTIONS = 16;

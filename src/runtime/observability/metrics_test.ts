@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { readStats } from "../../linux/cgroup/cgroup.ts";
+import { type Cgroup, readStats } from "../../linux/cgroup/cgroup.ts";
 import { FileTree } from "../../linux/cgroup/cgroup_testing.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { parseExposition, sampleOf } from "./exposition_testing.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the sets of metrics share: how one is made in a registry, and how a scrape gives way.
-import { Counter, Gauge, Histogram } from "prom-client";
-import type { Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Upper bounds in seconds: from a look into memory to a runtime that hangs. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, type BundleRecord } from "../../oci/bundle_layout.ts";
 import { NO_PROGRESS } from "../definitions/service_record.ts";
 import { planRename } from "./plan.ts";
 

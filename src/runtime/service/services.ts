@@ -17,8 +17,7 @@ import type { RunAgainOptions } from "./restart/run_again.ts";
 import { setPolicy } from "./restart/set_policy.ts";
 import { startContainer } from "./start.ts";
 import { StopManager } from "./stop/stop_manager.ts";
-import { checkSignal } from "./stop/stop.ts";
-import type { ContainerStopOptions } from "./stop/stop.ts";
+import { checkSignal, type ContainerStopOptions } from "./stop/stop.ts";
 import { updateResources } from "./update_resources.ts";
 
 /** The daemon's parts that services work with. */

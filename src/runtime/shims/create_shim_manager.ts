@@ -2,8 +2,7 @@
 // Chooses how shims run.
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { Config } from "../config/config.ts";
-import type { FindGroup } from "./process_shim_manager.ts";
-import { ProcessShimManager } from "./process_shim_manager.ts";
+import { type FindGroup, ProcessShimManager } from "./process_shim_manager.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
 import { shimEnvironment, shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";

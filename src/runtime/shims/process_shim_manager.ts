@@ -7,8 +7,7 @@ import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
-import { ShimManager } from "./shim_manager.ts";
-import type { ConnectedShim } from "./shim_manager.ts";
+import { type ConnectedShim, ShimManager } from "./shim_manager.ts";
 
 /** Finds the shim of a container of this group, if one is connected. */
 export type FindGroup = (group: string) => ConnectedShim | undefined;

@@ -8,8 +8,7 @@ import { PROTOCOL } from "../../version.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { KeyedMutex } from "../util/locks.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { ShimClient } from "./shim_client.ts";
-import type { ShimListener, ShimTimeouts } from "./shim_client.ts";
+import { ShimClient, type ShimListener, type ShimTimeouts } from "./shim_client.ts";
 
 /** A shim that serves a bundle, and the connection to it. */
 export interface ConnectedShim {

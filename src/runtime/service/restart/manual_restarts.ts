@@ -3,8 +3,7 @@
 import { failpoint } from "../../../failpoint.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceContext } from "../context.ts";
-import { checkSignal } from "../stop/stop.ts";
-import type { ContainerStopOptions } from "../stop/stop.ts";
+import { checkSignal, type ContainerStopOptions } from "../stop/stop.ts";
 import { logFailure } from "../../util/log_failure.ts";
 import { readRestart, recordRestart, removeRestart } from "./restart_record.ts";
 

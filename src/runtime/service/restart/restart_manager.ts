@@ -2,20 +2,16 @@
 // Restarts by policy: decides on them, plans them, does them.
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
-import { exitOf, unseenExit } from "../../../oci/process_exit.ts";
-import type { ProcessExit } from "../../../oci/process_exit.ts";
+import { exitOf, type ProcessExit, unseenExit } from "../../../oci/process_exit.ts";
 import { messageOf } from "../../../rpc/error_text.ts";
 import type { Container } from "../../container/container.ts";
-import { NO_PROGRESS } from "../../definitions/service_record.ts";
-import type { RestartProgress } from "../../definitions/service_record.ts";
+import { NO_PROGRESS, type RestartProgress } from "../../definitions/service_record.ts";
 import { Semaphore } from "../../util/locks.ts";
 import { isCreateCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
 import { logFailure } from "../../util/log_failure.ts";
-import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
-import type { EndedRun } from "./restart_policy.ts";
-import { runAgain } from "./run_again.ts";
-import type { RunAgainOptions } from "./run_again.ts";
+import { comesBack, delayLeft, type EndedRun, nextRestart } from "./restart_policy.ts";
+import { runAgain, type RunAgainOptions } from "./run_again.ts";
 
 /** How many containers are started again at a time. */
 const MOST_AT_ONCE = 8;

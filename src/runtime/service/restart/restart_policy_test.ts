@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
-import { NO_PROGRESS } from "../../definitions/service_record.ts";
-import type { RestartProgress } from "../../definitions/service_record.ts";
-import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
-import type { EndedRun } from "./restart_policy.ts";
+import { NO_PROGRESS, type RestartProgress } from "../../definitions/service_record.ts";
+import { comesBack, delayLeft, type EndedRun, nextRestart } from "./restart_policy.ts";
 
 const runs: fc.Arbitrary<EndedRun> = fc.record({
   exitStatus: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 255 })),

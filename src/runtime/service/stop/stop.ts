@@ -2,8 +2,7 @@
 // Stops one container: signal, grace, SIGKILL.
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
-import { tryReadJson } from "../../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../../oci/bundle_layout.ts";
+import { type BundleRecord, tryReadJson } from "../../../oci/bundle_layout.ts";
 import { stopSignalIn } from "../../../oci/spec/facts.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";

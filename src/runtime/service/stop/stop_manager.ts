@@ -12,8 +12,7 @@ import type { Container } from "../../container/container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
 import { lockToEnd, startCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
-import type { ContainerStopOptions } from "./stop.ts";
-import { stopContainer, stopSignalOf } from "./stop.ts";
+import { type ContainerStopOptions, stopContainer, stopSignalOf } from "./stop.ts";
 
 /** The service's parts, and a way to cancel a restart. */
 export interface StopManagerOptions extends ServiceContext {
