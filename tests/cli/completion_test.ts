@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { until } from "../harness/poll.ts";
@@ -62,7 +62,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
         ["wait", "gone"],
         ["install", "docs", "--prefix", dir],
       ]
-    ) assert.equal((await cli(daemon, args)).code, 0, args.join(" "));
+    ) await ok(daemon, ...args);
     await Deno.mkdir(`${dir}/site`);
     const { argv, setUp } = SHELLS[shell];
     using berth = recorder(dir);

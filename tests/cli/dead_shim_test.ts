@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { containerFiles } from "../harness/files.ts";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 
@@ -13,7 +13,7 @@ function longRun(daemon: TestDaemon, ...options: string[]): string[] {
 
 Deno.test("berth: with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
-  assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
+  await ok(daemon, ...longRun(daemon, "-d", "--rm"));
   assert.deepEqual(containerFiles(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   await daemon.killShim("c");
   await daemon.untilEmpty();
@@ -39,7 +39,7 @@ Deno.test("berth: with --rm nothing stays of it where somebody stays with it, to
 
 Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
   await using daemon = await TestDaemon.start();
-  assert.equal((await cli(daemon, longRun(daemon, "-d"))).code, 0);
+  await ok(daemon, ...longRun(daemon, "-d"));
   await until(
     "its output",
     () => Deno.readTextFileSync(`${daemon.root}/logs/c/container.log`) !== "",
@@ -55,6 +55,6 @@ Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f
       ["logs/c", "io/c", "overlay/c", "etc/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
       "\n",
   });
-  assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
+  await ok(daemon, "rm", "-f", "c");
   assert.deepEqual(containerFiles(daemon), []);
 });

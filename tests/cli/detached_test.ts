@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 import { openFiles, processesOf } from "../harness/processes.ts";
@@ -12,7 +12,7 @@ Deno.test("berth logs shows what a detached container wrote, follows it to its e
   await using daemon = await TestDaemon.start();
   const script = "echo 1; echo 2 >&2; echo 3; read x; echo 4 $x; exit 3";
   const run = ["run", "-d", "-i", "--name", "web", ...rootfsArgs(daemon), ...sh(script)];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   await until(
     "three lines",
     async () => {
@@ -62,7 +62,7 @@ Deno.test("berth logs follows a terminal's output to its last byte", async () =>
         openFiles(pid).includes(`${daemon.root}/logs/tty/container.log`)
       ),
   );
-  assert.equal((await cli(daemon, ["start", "tty"])).code, 0);
+  await ok(daemon, "start", "tty");
   const { stdout } = await following;
   assert.equal(stdout, [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `line ${n}\r\n`).join(""));
 });
@@ -95,7 +95,7 @@ Deno.test("berth create, start and attach give what run gives", async () => {
   const again = await cli(daemon, ["start", "-ai", "a"], { stdin: "more\n" });
   assert.deepEqual(again, { code: 4, stdout: "begun\nmore\n", stderr: "" });
   // Of one that runs, what comes from now on.
-  assert.equal((await cli(daemon, ["start", "a"])).code, 0);
+  await ok(daemon, "start", "a");
   await until("its first line", async () => {
     const { stdout } = await cli(daemon, ["logs", "a"]);
     return stdout.split("begun\n").length === 4;
@@ -103,7 +103,7 @@ Deno.test("berth create, start and attach give what run gives", async () => {
   const running = await cli(daemon, ["start", "-ai", "a"], { stdin: "third\n" });
   assert.deepEqual(running, { code: 4, stdout: "third\n", stderr: "" });
 
-  assert.equal((await cli(daemon, [...create, "--name", "b", ...sh("exit 6")])).code, 0);
+  await ok(daemon, ...create, "--name", "b", ...sh("exit 6"));
   assert.deepEqual(await cli(daemon, ["start", "b"]), { code: 0, stdout: "b\n", stderr: "" });
   assert.deepEqual(await cli(daemon, ["wait", "b", "a"]), {
     code: 0,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { testNotCompiled } from "../harness/program/compiled.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
@@ -8,7 +8,7 @@ import { until, within } from "../harness/poll.ts";
 async function withContainer(use: (daemon: TestDaemon) => Promise<void>) {
   await using daemon = await TestDaemon.start();
   const options = ["-d", "--name", "c", "-e", "A=own", "-w", "/tmp", ...rootfsArgs(daemon)];
-  assert.equal((await cli(daemon, ["run", ...options, "--", "sleep", "1000"])).code, 0);
+  await ok(daemon, "run", ...options, "--", "sleep", "1000");
   await use(daemon);
 }
 
@@ -109,7 +109,7 @@ Deno.test("berth exec -d runs on by itself, and wait and kill reach it", async (
       const { stdout } = await cli(daemon, ["ps", "c"]);
       return /job +sleep 1000\n/.test(stdout);
     });
-    assert.equal((await cli(daemon, ["kill", "--exec", "job", "c"])).code, 0);
+    await ok(daemon, "kill", "--exec", "job", "c");
     assert.equal((await cli(daemon, ["wait", "--exec", "job", "c"])).stdout, "137\n");
   });
 });

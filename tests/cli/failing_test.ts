@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { output } from "../harness/command.ts";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { HoldingProxy } from "../harness/io/holding_proxy.ts";
 import { filesIn } from "../harness/leaks/traces.ts";
@@ -57,7 +57,7 @@ Deno.test("berth: cp and logs end in silence, with SIGPIPE's status, when their 
     ] as const
   ) {
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
-    assert.equal((await cli(daemon, run)).code, 0);
+    await ok(daemon, ...run);
   }
   for (const args of [["cp", "loud:/bin", "-"], ["logs", "-f", "quiet", "loud"]]) {
     const child = cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" })
@@ -79,7 +79,7 @@ Deno.test("berth: --rm removes its own container only, and one that is gone is n
     stderr: "piped",
   }).spawn();
   await attended.stdout.getReader().read();
-  assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
+  await ok(daemon, "rm", "-f", "c");
   assert.equal((await within("the end of the command", attended.status)).code, 137);
   assert.equal(await new Response(attended.stderr).text(), "");
   await attended.stdin.close();

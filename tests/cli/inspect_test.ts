@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, cliCommand, jsonLines, runDetached } from "../harness/cli.ts";
+import { cli, cliCommand, jsonLines, ok, runDetached } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 import { untilRuns } from "../harness/processes.ts";
@@ -162,7 +162,7 @@ Deno.test("berth events prints what has happened and what happens, across a rest
   await until("the exit", () => text.includes('"exit"'));
   await daemon.restart();
   await daemon.connected("a");
-  assert.equal((await cli(daemon, ["rm", "a"])).code, 0);
+  await ok(daemon, "rm", "a");
   await until("the delete", () => text.includes('"delete"'));
   child.kill("SIGTERM");
   await child.status;

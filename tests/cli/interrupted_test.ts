@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
@@ -24,7 +24,7 @@ Deno.test("berth: a FIFO without a writer in the place of a file is left by a si
   await using daemon = await TestDaemon.start();
   const fifo = makeFifo(daemon.dir);
   const running = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, running)).code, 0);
+  await ok(daemon, ...running);
   const container = [...rootfsArgs(daemon), "--", "true"];
   for (
     const [args, signal, code] of [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { parseSignal } from "../../src/linux/process/signals.ts";
-import { cli, cliCommand, rootfsArgs, runDetached } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs, runDetached } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasTrap } from "../harness/processes.ts";
@@ -92,7 +92,7 @@ done`,
     stderr: "",
   });
   assert.ok(runtime.calls("checkpoint")[0]?.args.includes(path));
-  assert.equal((await cli(daemon, ["rm", "-f", "a"])).code, 0);
+  await ok(daemon, "rm", "-f", "a");
 
   assert.deepEqual(await cli(daemon, ["restore", "a"]), { code: 0, stdout: "a\n", stderr: "" });
   assert.ok(runtime.calls("restore")[0]?.args.includes(path));
@@ -104,6 +104,6 @@ done`,
     ...["run", "-d", "--overlay", "--name", "b", "--runtime", runtime.path],
     ...[...rootfsArgs(daemon), "--", "sleep", "1000"],
   ];
-  assert.equal((await cli(daemon, overlaid)).code, 0);
+  await ok(daemon, ...overlaid);
   assert.match((await cli(daemon, ["checkpoint", "b"])).stderr, /overlay/);
 });

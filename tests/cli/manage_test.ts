@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, jsonLines, runDetached } from "../harness/cli.ts";
+import { cli, jsonLines, ok, runDetached } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { shellProgram } from "../harness/run.ts";
 
@@ -117,7 +117,7 @@ Deno.test("berth prune removes what containers that are gone have left, after as
   assert.equal((await cli(daemon, ["ps"])).stderr, "");
   for (const dir of gone) assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
   for (const dir of kept) assert.ok(Deno.statSync(dir).isDirectory, dir);
-  assert.equal((await cli(daemon, ["prune"])).code, 0);
+  await ok(daemon, "prune");
 });
 
 Deno.test("berth install prints the command that removes it again, also from a directory with a blank", async () => {

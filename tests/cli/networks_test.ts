@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../harness/temp_dir.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "../harness/images/images.ts";
+import { busyboxLayer, cgroupArgs, imageTest, makeImage } from "../harness/images/images.ts";
 import { openAbove } from "../harness/files.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
@@ -15,11 +15,7 @@ const SERVER = ["--", "httpd", "-f", "-p", "8000", "-h", "/etc"];
 networkTest("berth run -p, port, ps, network ls: ports and names, as docker has them", async () => {
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
-  const berth = async (...args: string[]) => {
-    const { code, stdout, stderr } = await cli(daemon, args);
-    assert.equal(code, 0, stderr);
-    return stdout.trim();
-  };
+  const berth = async (...args: string[]) => (await ok(daemon, ...args)).trim();
   const run = (...args: string[]) => berth("run", "-d", ...rootfsArgs(daemon), ...args);
   await run("--name", "warm-up", "-p", "8080:8000", ...SERVER);
   await berth("rm", "-f", "warm-up");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { output } from "../harness/command.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
-import { cli, type CliResult, rootfsArgs } from "../harness/cli.ts";
+import { cli, type CliResult, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { program } from "../harness/run.ts";
 
@@ -25,7 +25,7 @@ Deno.test("berth: a full disk is told with the file that has no room there", asy
   const { dir } = disk;
   const run = ["run", ...rootfsArgs(daemon)];
   const web = ["-d", "--name", "web", "--tmpfs", "/small:size=16k", "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, [...run, ...web])).code, 0);
+  await ok(daemon, ...run, ...web);
   disk.fill();
   const cid = ["--rm", "--cidfile", `${dir}/cid`, "--", "true"];
   for (
@@ -48,7 +48,7 @@ Deno.test("berth: a full disk is told with the file that has no room there", asy
 Deno.test("berth: standard output that has no room is named", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   for (
     const args of [
       ["ps"],
@@ -65,12 +65,12 @@ Deno.test("berth: a full root of the daemon is told with the file that has no ro
   using disk = new SmallDisk(daemon.root);
   await daemon.start();
   const run = ["run", "-d", ...rootfsArgs(daemon)];
-  assert.equal((await cli(daemon, [...run, "--name", "web", "--", "sleep", "1000"])).code, 0);
+  await ok(daemon, ...run, "--name", "web", "--", "sleep", "1000");
   disk.fill();
   const path = new RegExp(`cannot write ${daemon.root}/\\S+: .*make room`);
   assertSays(await cli(daemon, [...run, "--name", "new", "--", "true"]), path);
   assertSays(await cli(daemon, ["update", "--restart", "always", "web"]), path);
   Deno.removeSync(`${daemon.root}/filler`);
-  assert.equal((await cli(daemon, ["rm", "-f", "web"])).code, 0);
+  await ok(daemon, "rm", "-f", "web");
   await daemon.stop();
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { pathWithout, program } from "../harness/run.ts";
@@ -12,9 +12,7 @@ const sh = (script: string) => ["--", "sh", "-c", script];
 /** Runs a script in a container with these options and returns what it printed. */
 async function out(daemon: TestDaemon, options: string[], script: string): Promise<string> {
   const args = ["run", "--rm", ...rootfsArgs(daemon), ...options, ...sh(script)];
-  const { code, stdout, stderr } = await cli(daemon, args);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
+  return (await ok(daemon, ...args)).trim();
 }
 
 Deno.test("berth run sets up the process as its options ask", async () => {
@@ -114,7 +112,7 @@ Deno.test("berth run: a read-only root filesystem is not written to for what is 
 Deno.test("berth run: namespaces are shared with the host and with another container", async () => {
   await using daemon = await TestDaemon.start();
   const first = ["run", "-d", "--name", "first", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, first)).code, 0);
+  await ok(daemon, ...first);
   const { pid } = await daemon.stateOf("first");
   for (
     const [option, name] of [["network", "net"], ["pid", "pid"], ["ipc", "ipc"], ["uts", "uts"]]
@@ -140,10 +138,10 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
   const shares = ["--network", "container:first", "--uts", "container:first"];
   for (const [id, ...restart] of [["second"], ["third", "--restart", "always"]] as const) {
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), ...shares, ...restart];
-    assert.equal((await cli(daemon, [...run, "--", "sleep", "1000"])).code, 0);
+    await ok(daemon, ...run, "--", "sleep", "1000");
   }
   for (const id of ["first", "second", "third"]) {
-    assert.equal((await cli(daemon, ["restart", "-t", "0", id])).code, 0, id);
+    await ok(daemon, "restart", "-t", "0", id);
   }
   const [one, ...others] = await Promise.all(["first", "second", "third"].map(async (id) => {
     const state = await daemon.stateOf(id);
@@ -153,7 +151,7 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
     assert.deepEqual(other.slice(0, 2), one?.slice(0, 2));
     assert.notEqual(other[2], one?.[2], "what is not shared");
   }
-  assert.equal((await cli(daemon, ["stop", "-t", "0", "first"])).code, 0);
+  await ok(daemon, "stop", "-t", "0", "first");
   const { code, stderr } = await cli(daemon, ["restart", "-t", "0", "second"]);
   assert.equal(code, 125);
   assert.match(
@@ -254,7 +252,7 @@ Deno.test("berth create: the default limit of open files is none above the daemo
     program: ["prlimit", "--nofile=2048:2048", ...program()],
   });
   const args = ["create", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
-  assert.equal((await cli(daemon, args)).code, 0);
+  await ok(daemon, ...args);
   const { spec } = JSON.parse((await cli(daemon, ["inspect", "--spec", "c"])).stdout);
   assert.deepEqual(spec.process.rlimits, [{ type: "RLIMIT_NOFILE", soft: 2048, hard: 2048 }]);
 });

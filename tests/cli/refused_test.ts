@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { output } from "../harness/command.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { VERSION } from "../../src/version.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
@@ -29,7 +29,7 @@ Deno.test("berth kill takes a signal as kill(1) does, and does nothing when it i
   const state = (id: string) => daemon.stateOf(id);
   for (const [id, signal, status] of [["a", "-15", 4], ["b", "-HUP", 5]] as const) {
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
-    assert.equal((await cli(daemon, run)).code, 0);
+    await ok(daemon, ...run);
     await until(
       "the traps",
       () => Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`) !== "",

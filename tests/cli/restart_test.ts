@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
@@ -28,7 +28,7 @@ Deno.test("berth: wait and logs -f see a service to its end, and ps says that it
   assert.equal((await cli(daemon, ["update", "--restart", "no", "web"])).stdout, "web\n");
   assert.deepEqual(await cli(daemon, ["restart", "web"]), { code: 0, stdout: "web\n", stderr: "" });
   assert.equal((await cli(daemon, ["wait", "web"])).stdout, "3\n");
-  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  await ok(daemon, "rm", "web");
 
   const both = await cli(daemon, [...run, "--rm", "--", "true"]);
   assert.match(both.stderr, /cannot be both removed/);

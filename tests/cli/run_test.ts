@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { removeFile } from "../../src/linux/fs/remove_file.ts";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
@@ -156,11 +156,11 @@ Deno.test("berth run: an overlay keeps the directory as it is, and goes with the
   assert.deepEqual([...Deno.readDirSync(`${rootfsDir()}/data`)], []);
   assert.ok(Deno.statSync(`${rootfsDir()}/etc/passwd`).isFile);
   assert.ok(rootEntries(daemon).some((path) => path.endsWith("upper/data/written")));
-  assert.equal((await cli(daemon, ["rm", "over"])).code, 0);
+  await ok(daemon, "rm", "over");
   assert.deepEqual(rootEntries(daemon), []);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], []);
 
-  assert.equal((await cli(daemon, [...run, "--rm", ...sh("echo gone > /gone")])).code, 0);
+  await ok(daemon, ...run, "--rm", ...sh("echo gone > /gone"));
   assert.equal((await cli(daemon, [...run, "--", "nosuch"])).code, 127);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], []);
 });
@@ -336,7 +336,7 @@ Deno.test("berth run: after the fourth interrupt run leaves, and says how to com
 Deno.test("berth run: a name that is taken is refused without touching its owner", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "-i", "--name", "one", ...rootfsArgs(daemon)];
-  assert.equal((await cli(daemon, [...run, ...sh("echo first; exec cat")])).code, 0);
+  await ok(daemon, ...run, ...sh("echo first; exec cat"));
   await until(
     "the log",
     () =>

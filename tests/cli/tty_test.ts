@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { processesOf, signalIfThere } from "../harness/processes.ts";
@@ -129,7 +129,7 @@ Deno.test("berth -t: a size that changes while the daemon is away reaches the pr
 Deno.test("berth -t: a detached container with a terminal can be attached to", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-dit", "--name", "bg", "-e", "PS1=$ ", ...rootfsArgs(daemon), "--", "sh"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   await using terminal = atTerminal(daemon, ["attach", "bg"]);
   await until("the raw mode", async () => modeOf(await terminal.mode()) !== COOKED);
   terminal.type("echo from-$((40+2))\r");
@@ -197,7 +197,7 @@ Deno.test("berth -t: 10 MB through a terminal arrive whole and in order", async 
 Deno.test("berth exec gives a terminal too", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   await using terminal = atTerminal(daemon, ["exec", "-it", "-e", "PS1=$ ", "c", "sh"]);
   await terminal.shows("$ ");
   terminal.type("stty size; tty\r");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { FailedPreconditionError, RuntimeError } from "../../src/rpc/errors.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import type { TestDaemonOptions } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
@@ -164,11 +164,11 @@ Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth resto
   await using stand = await withStandIn();
   const { daemon } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   const saved = await cli(daemon, ["checkpoint", "--exit", "web"]);
   assert.deepEqual(saved, { code: 0, stdout: `${daemon.root}/checkpoints/web\n`, stderr: "" });
   await daemon.exitOf("web");
-  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  await ok(daemon, "rm", "web");
   assert.deepEqual(await cli(daemon, ["restore", "web"]), {
     code: 0,
     stdout: "web\n",
@@ -183,7 +183,7 @@ Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps runn
   using events = await EventCollector.subscribe(daemon.socket);
   const options = ["--restart", "on-failure:3", "--stop-timeout", "7", "--log-opt", "max-file=4"];
   const run = ["run", "-d", "--name", "web", ...options, ...rootfsArgs(daemon), "--"];
-  assert.equal((await cli(daemon, [...run, "sleep", "1000"])).code, 0);
+  await ok(daemon, ...run, "sleep", "1000");
   const before = await daemon.stateOf("web");
 
   // One that fails is no stop.
@@ -198,7 +198,7 @@ Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps runn
   await daemon.exitOf("web");
   const { status, restartingAt } = await daemon.stateOf("web");
   assert.deepEqual([status, restartingAt], ["stopped", undefined]);
-  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  await ok(daemon, "rm", "web");
   assert.equal(events.matching({ type: "restarting", id: "web" }).length, 1);
 
   assert.equal((await cli(daemon, ["restore", "web"])).stderr, "");
@@ -212,8 +212,8 @@ Deno.test("checkpoint: with a stand-in runtime: a container whose files go with 
   await using stand = await withStandIn();
   const { daemon } = stand;
   const run = ["run", "-d", "--name", "web", "-v", "/data", ...rootfsArgs(daemon), "--"];
-  assert.equal((await cli(daemon, [...run, "sleep", "1000"])).code, 0);
-  assert.equal((await cli(daemon, ["exec", "web", "touch", "/data/kept"])).code, 0);
+  await ok(daemon, ...run, "sleep", "1000");
+  await ok(daemon, "exec", "web", "touch", "/data/kept");
   const { code, stderr } = await cli(daemon, ["checkpoint", "web"]);
   assert.equal(code, 125);
   assert.match(stderr, /cannot checkpoint web: its anonymous volumes are removed with it/);
@@ -227,7 +227,7 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is kil
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   const gate = `${daemon.dir}/gate`;
   Deno.writeTextFileSync(gate, "");
   runtime.rule("checkpoint", `while [ -e '${gate}' ]; do sleep 0.02; done\n${CHECKPOINT}`);
@@ -245,7 +245,7 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is kil
   await daemon.connected("web");
   await daemon.exitOf("web");
   await until("the image", () => existsSync(`${daemon.root}/checkpoints/web/inventory.img`));
-  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  await ok(daemon, "rm", "web");
   assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
 });
 
@@ -253,7 +253,7 @@ Deno.test("checkpoint: with a stand-in runtime: of a checkpoint that failed only
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   const dir = `${daemon.root}/checkpoints/web`;
   runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/pages.img"\nexit 1`);
   assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 125);
@@ -272,11 +272,11 @@ Deno.test("checkpoint: with a stand-in runtime: one that is there is not written
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   const path = `${daemon.root}/checkpoints/web`;
-  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  await ok(daemon, "checkpoint", "web");
   const first = Deno.readTextFileSync(`${path}/berth-restore.json`);
-  assert.equal((await cli(daemon, ["update", "--memory", "64m", "web"])).code, 0);
+  await ok(daemon, "update", "--memory", "64m", "web");
   runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/inventory.img"\nexit 1`);
   const second = await cli(daemon, ["checkpoint", "--exit", "web"]);
   assert.equal(second.code, 125);
@@ -295,8 +295,8 @@ Deno.test("berth restore (stand-in runtime): a checkpoint that is not whole is r
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
-  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  await ok(daemon, ...run);
+  await ok(daemon, "checkpoint", "web");
   const path = `${daemon.root}/checkpoints/web`;
   // CRIU writes it last.
   Deno.removeSync(`${path}/inventory.img`);
@@ -310,8 +310,8 @@ Deno.test("checkpoint: with a stand-in runtime: without criu checkpoint and rest
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
-  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  await ok(daemon, ...run);
+  await ok(daemon, "checkpoint", "web");
   const text = 'CRIU version check failed: exec: "criu": executable file not found in $PATH';
   for (const verb of ["checkpoint", "restore"]) runtime.fail(verb, text);
   const paths = { other: `${daemon.root}/other`, first: `${daemon.root}/checkpoints/web` };
@@ -331,8 +331,8 @@ Deno.test("berth restore (stand-in runtime): one under another id has a cgroup o
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
-  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  await ok(daemon, ...run);
+  await ok(daemon, "checkpoint", "web");
   const path = `${daemon.root}/checkpoints/web`;
   // CRIU before 4.2 reads the file that the spec names twice, and passes no fd on twice.
   const passedOnce = '! grep inherit-fd "$bundle/berth-criu.conf" && ' +
@@ -346,7 +346,7 @@ Deno.test("berth restore (stand-in runtime): one under another id has a cgroup o
   assert.equal(web2?.cgroup, web?.cgroup.replaceAll(/\/web$/gm, "/web2"));
   const conf = Deno.readTextFileSync(`${web2?.bundle}/berth-criu.conf`);
   assert.match(conf, /^cgroup-root \/.*\/web2$/m);
-  assert.equal((await cli(daemon, ["rm", "--force", "web2"])).code, 0);
+  await ok(daemon, "rm", "--force", "web2");
   assert.equal((await daemon.stateOf("web")).status, "running");
 });
 
@@ -354,8 +354,8 @@ Deno.test("berth restore (stand-in runtime): what lands in another's cgroup is k
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await cli(daemon, run)).code, 0);
-  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  await ok(daemon, ...run);
+  await ok(daemon, "checkpoint", "web");
   const { pid } = await daemon.stateOf("web");
   // Of any hierarchy: `0::/a/web` is that of v2, `4:memory:/a/web` one of v1.
   const moved = `${RESTORE.replace("exec ", "")} || exit 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { StandIn } from "../harness/stand_in.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
@@ -17,7 +17,7 @@ Deno.test("berth shutdown stops every container with its own signal, and their s
   Deno.mkdirSync(mnt);
   for (const id of ["a", "b"]) {
     const run = ["run", "-d", "--name", id, "-v", `${mnt}:/mnt`, ...rootfsArgs(daemon)];
-    assert.equal((await cli(daemon, [...run, "--", "sh", "-c", script])).code, 0);
+    await ok(daemon, ...run, "--", "sh", "-c", script);
     await until("the script", () => [...Deno.readDirSync(mnt)].length > 0);
     Deno.removeSync(`${mnt}/on`);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cli, type CliResult, rootfsArgs } from "../harness/cli.ts";
+import { type CliResult, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { within } from "../harness/poll.ts";
 import { program, uniqueName } from "../harness/run.ts";
@@ -96,7 +96,7 @@ Deno.test("socket group: who may not read a log is told so", async () => {
   const run = (id: string) => {
     return ["run", "-d", "-i", "--name", id, ...rootfsArgs(daemon), "--", "sleep", "1000"];
   };
-  assert.equal((await cli(daemon, run("roots"))).code, 0);
+  await ok(daemon, ...run("roots"));
   const mine = await as(daemon, [
     "run",
     "-d",

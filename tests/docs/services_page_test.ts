@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { ROOT } from "../../scripts/root.ts";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
-import { cli, cliCommand, type CliResult, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, type CliResult, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 
@@ -92,7 +92,7 @@ Deno.test("services page: each command of a service with berth alone does what t
     [{ policy: "always" }, 0, 0],
   );
   await logs.shows("serving\nbye\nserving\nbye\nserving\n");
-  assert.equal((await cli(daemon, ["rm", "-f", "web"])).code, 0);
+  await ok(daemon, "rm", "-f", "web");
   assert.equal(await logs.ended(), 0);
 });
 

@@ -61,6 +61,13 @@ export async function cli(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+/** Runs `berth` with these arguments, which has to succeed; returns what it printed. */
+export async function ok(daemon: TestDaemon, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(daemon, args);
+  if (code !== 0) throw new Error(`berth ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
 /** The arguments that have `berth run` and `create` use the test's rootfs and cgroup. */
 export function rootfsArgs(daemon: TestDaemon): string[] {
   return ["--rootfs", rootfsDir(), "--cgroup-parent", daemon.cgroup];
@@ -72,9 +79,7 @@ export async function runDetached(
   name: string,
   ...argv: readonly string[]
 ): Promise<void> {
-  const args = ["run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...argv];
-  const { code, stderr } = await cli(daemon, args);
-  if (code !== 0) throw new Error(`berth ${args.join(" ")}: ${stderr}`);
+  await ok(daemon, "run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...argv);
 }
 
 /** Reads lines of which each is a JSON object. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { run } from "../harness/command.ts";
 import { ROOT } from "../../scripts/root.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -11,7 +11,6 @@ import {
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { PausedSkopeo } from "../harness/images/paused_skopeo.ts";

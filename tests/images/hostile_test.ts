@@ -2,14 +2,13 @@
 import assert from "node:assert/strict";
 import { run } from "../harness/command.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { digests, leftIn, NOTHING } from "../harness/images/store.ts";

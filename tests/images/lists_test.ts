@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ARCHITECTURE } from "../../src/images/image_config.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -9,7 +9,6 @@ import {
   layerOf,
   makeImage,
   makeImageList,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { TestRegistry } from "../harness/images/registry.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -8,7 +8,6 @@ import {
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 

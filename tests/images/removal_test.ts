@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
 import { mount } from "../../src/linux/mount/mount.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { PausedSkopeo } from "../harness/images/paused_skopeo.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
-import { cli, cliCommand } from "../harness/cli.ts";
+import { cli, cliCommand, ok } from "../harness/cli.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
@@ -10,7 +10,6 @@ import {
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { until, within } from "../harness/poll.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { run } from "../harness/command.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, ok } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -9,7 +9,6 @@ import {
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { TestRegistry } from "../harness/images/registry.ts";

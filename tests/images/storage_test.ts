@@ -4,7 +4,7 @@ import { run } from "../harness/command.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
-import { cli, cliCommand } from "../harness/cli.ts";
+import { cli, cliCommand, ok } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
@@ -13,7 +13,6 @@ import {
   imageTest as test,
   layerOf,
   makeImage,
-  ok,
   startForImages,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";

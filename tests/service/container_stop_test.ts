@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until, within } from "../harness/poll.ts";
@@ -42,7 +42,7 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   await started(daemon, "own", STUBBORN, "--stop-timeout", "0.5");
   await started(daemon, "paused", POLITE);
   const created = ["create", "--name", "created", ...rootfsArgs(daemon), "--", "sh", "-c", POLITE];
-  assert.equal((await cli(daemon, created)).code, 0);
+  await ok(daemon, ...created);
   const stop = (id: string, timeout?: number) =>
     daemon.client.call("container.stop", { id, ...(timeout !== undefined && { timeout }) });
   assert.equal((await stop("stubborn", 0.2)).exitStatus, 137);

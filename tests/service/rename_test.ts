@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { containerFiles } from "../harness/files.ts";
 import { processStat } from "../../src/linux/process/stat.ts";
 import { FailedPreconditionError } from "../../src/rpc/errors.ts";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { until } from "../harness/poll.ts";
@@ -23,13 +23,6 @@ const STEPS = [
   "rename.published",
 ];
 
-/** Runs `berth` and returns what it prints; it has to succeed. */
-async function berth(daemon: TestDaemon, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli(daemon, args);
-  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
 /** Returns what a container of {@linkcode makeStopped} has written when it has run so many times. */
 function output(runs: number): string {
   return Array.from({ length: runs }, (_, run) => `${run + 1}\n`).join("");
@@ -37,29 +30,29 @@ function output(runs: number): string {
 
 /** Waits until a container has run so many times, and can be stopped. */
 async function hasRun(daemon: TestDaemon, id: string, runs: number): Promise<void> {
-  await until(`run ${runs} of ${id}`, async () => await berth(daemon, "logs", id) === output(runs));
+  await until(`run ${runs} of ${id}`, async () => await ok(daemon, "logs", id) === output(runs));
 }
 
 /** Starts a container with all that a command line makes, and stops it when it has run. */
 async function makeStopped(daemon: TestDaemon, id: string): Promise<void> {
   const script = "trap 'exit 3' TERM; echo x >>/runs; wc -l </runs; while :; do sleep 0.05; done";
-  await berth(
+  await ok(
     daemon,
     ...["run", "-d", "-i", "--name", id, "--overlay", "-v", "/data"],
     ...["--restart", "unless-stopped", "--label", "app=shop", ...rootfsArgs(daemon)],
     ...["--", "sh", "-c", script],
   );
   await hasRun(daemon, id, 1);
-  await berth(daemon, "exec", id, "sh", "-c", "echo kept >/data/file");
-  await berth(daemon, "stop", id);
+  await ok(daemon, "exec", id, "sh", "-c", "echo kept >/data/file");
+  await ok(daemon, "stop", id);
 }
 
 /** Shows that the container goes on under its new id with all that it had, and leaves nothing. */
 async function assertWhole(daemon: TestDaemon, id: string, runs: number): Promise<void> {
-  await berth(daemon, "start", id);
+  await ok(daemon, "start", id);
   await hasRun(daemon, id, runs);
-  assert.equal(await berth(daemon, "exec", id, "cat", "/data/file"), "kept\n");
-  assert.match(await berth(daemon, "exec", id, "cat", "/etc/hosts"), /web/);
+  assert.equal(await ok(daemon, "exec", id, "cat", "/data/file"), "kept\n");
+  assert.match(await ok(daemon, "exec", id, "cat", "/etc/hosts"), /web/);
 }
 
 Deno.test("berth rename: the container keeps its files, log, policy and exit; the old id is free", async () => {
@@ -67,7 +60,7 @@ Deno.test("berth rename: the container keeps its files, log, policy and exit; th
   await makeStopped(daemon, "web");
   const before = await daemon.stateOf("web");
   using watcher = await EventCollector.subscribe(daemon.socket, { ids: ["web-old"] });
-  await berth(daemon, "rename", "web", "web-old");
+  await ok(daemon, "rename", "web", "web-old");
   const after = await daemon.stateOf("web-old");
   assert.deepEqual(
     [after.instance, after.createdAt, after.status, after.exitStatus, after.exitedAt],
@@ -82,21 +75,18 @@ Deno.test("berth rename: the container keeps its files, log, policy and exit; th
   );
   assert.deepEqual(containerFiles(daemon).filter((path) => !path.endsWith("/web-old")), []);
   // What is about containers that are gone is not about this.
-  assert.doesNotMatch(await berth(daemon, "prune", "--force"), /web/);
+  assert.doesNotMatch(await ok(daemon, "prune", "--force"), /web/);
 
   // Another container has the id by now, and its own of everything.
   await makeStopped(daemon, "web");
   await assertWhole(daemon, "web-old", 2);
   await daemon.restart();
-  assert.equal(
-    (await berth(daemon, "ps", "-a", "-q")).split("\n").sort().join(" "),
-    " web web-old",
-  );
-  await berth(daemon, "stop", "web-old");
-  await berth(daemon, "rm", "web-old");
-  assert.equal(await berth(daemon, "logs", "web"), output(1));
+  assert.equal((await ok(daemon, "ps", "-a", "-q")).split("\n").sort().join(" "), " web web-old");
+  await ok(daemon, "stop", "web-old");
+  await ok(daemon, "rm", "web-old");
+  assert.equal(await ok(daemon, "logs", "web"), output(1));
   await assertWhole(daemon, "web", 2);
-  await berth(daemon, "rm", "-f", "web");
+  await ok(daemon, "rm", "-f", "web");
   assert.deepEqual(containerFiles(daemon), []);
 });
 
@@ -234,16 +224,16 @@ Deno.test({
 Deno.test("container.rename is refused while another container shares its namespaces", async () => {
   await using daemon = await TestDaemon.start();
   for (const [id, more] of [["owner", []], ["guest", ["--ipc", "container:owner"]]] as const) {
-    await berth(daemon, "run", "-d", "--name", id, ...more, ...rootfsArgs(daemon), "sleep", "1000");
+    await ok(daemon, "run", "-d", "--name", id, ...more, ...rootfsArgs(daemon), "sleep", "1000");
   }
-  await berth(daemon, "stop", "-t", "0", "owner");
+  await ok(daemon, "stop", "-t", "0", "owner");
   await assert.rejects(daemon.client.call("container.rename", { id: "owner", newId: "x" }), {
     kind: "FailedPrecondition",
     message: /container guest shares its namespaces/,
   });
-  await berth(daemon, "rm", "-f", "guest");
-  await berth(daemon, "rename", "owner", "x");
-  await berth(daemon, "rm", "x");
+  await ok(daemon, "rm", "-f", "guest");
+  await ok(daemon, "rename", "owner", "x");
+  await ok(daemon, "rm", "x");
 });
 
 Deno.test({
@@ -322,7 +312,7 @@ Deno.test({
       [from, to] = [to, `${to.replace(/-\d+$/, "")}-${STEPS.indexOf(step)}`];
     }
     await assertWhole(daemon, from, runs + 1);
-    await berth(daemon, "rm", "-f", from);
+    await ok(daemon, "rm", "-f", from);
     assert.deepEqual(containerFiles(daemon), []);
   },
 });
@@ -360,7 +350,7 @@ Deno.test({
     await daemon.start();
     assert.deepEqual(await daemon.containerIds(), ["x"]);
     await assertWhole(daemon, "x", 2);
-    await berth(daemon, "rm", "-f", "x");
+    await ok(daemon, "rm", "-f", "x");
     assert.deepEqual(containerFiles(daemon), []);
   },
 });
@@ -395,7 +385,7 @@ Deno.test({
     await daemon.restart();
     assert.deepEqual(await daemon.containerIds(), ["x"]);
     await assertWhole(daemon, "x", 2);
-    await berth(daemon, "rm", "-f", "x");
+    await ok(daemon, "rm", "-f", "x");
     assert.deepEqual(containerFiles(daemon), []);
   },
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { SmallDisk } from "../harness/small_disk.ts";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { readIfThere } from "../harness/files.ts";
@@ -70,7 +70,7 @@ Deno.test("container log: a follower gets every byte in order across rotations, 
   // Goes on with the next block when the follower has read one: what it has not opened may be removed.
   const script = `n=0; while [ $n -lt ${LINES} ]
 do seq $((n + 1)) $((n + ${BLOCK})); n=$((n + ${BLOCK})); until [ -e /mnt/$n ]; do sleep 0.01; done; done`;
-  assert.equal((await cli(daemon, [...create, ...sh(script)])).code, 0);
+  await ok(daemon, ...create, ...sh(script));
   const child = cliCommand(daemon, ["logs", "-f", "c"], {
     stdin: "null",
     stdout: "piped",
@@ -78,7 +78,7 @@ do seq $((n + 1)) $((n + ${BLOCK})); n=$((n + ${BLOCK})); until [ -e /mnt/$n ]; 
   }).spawn();
   const errors = new Response(child.stderr).text();
   await following(daemon, "c", "logs -f c");
-  assert.equal((await cli(daemon, ["start", "c"])).code, 0);
+  await ok(daemon, "start", "c");
   const hash = createHash("md5");
   let lines = 0;
   const output = child.stdout.getReader();
@@ -118,10 +118,10 @@ Deno.test("container log: what opens /dev/stdout or /dev/stderr again empties no
   };
   for (const [script, [stdout, stderr]] of Object.entries(scripts)) {
     const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), ...sh(script)];
-    assert.equal((await cli(daemon, run)).code, 0);
-    assert.equal((await cli(daemon, ["wait", "c"])).code, 0);
+    await ok(daemon, ...run);
+    await ok(daemon, "wait", "c");
     assert.deepEqual(await cli(daemon, ["logs", "c"]), { code: 0, stdout, stderr }, script);
-    assert.equal((await cli(daemon, ["rm", "c"])).code, 0);
+    await ok(daemon, "rm", "c");
   }
   const file = `${daemon.dir}/new/dir/out`;
   const spec = daemon.spec(["sh", "-c", "echo one; echo two >/dev/stdout; chmod 777 /dev/stdout"]);
@@ -141,8 +141,8 @@ Deno.test("container log: times, streams and several containers are told apart",
   for (const id of ["a", "long"]) {
     const script = `echo ${id}1; echo ${id}2 >&2`;
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), ...sh(script)];
-    assert.equal((await cli(daemon, run)).code, 0);
-    assert.equal((await cli(daemon, ["wait", id])).code, 0);
+    await ok(daemon, ...run);
+    await ok(daemon, "wait", id);
   }
   const logs = (...args: string[]) => cli(daemon, ["logs", ...args]);
   assert.deepEqual(await logs("a", "long"), {
@@ -172,13 +172,13 @@ Deno.test("container log: several containers are followed at once, each to its e
   for (const id of ["a", "long"]) {
     const script = `echo ${id}1; until test -e /mnt/go-${id}; do sleep 0.05; done; echo ${id}2`;
     const run = ["run", "-d", "--name", id, "-v", `${mnt}:/mnt`, ...rootfsArgs(daemon)];
-    assert.equal((await cli(daemon, [...run, ...sh(script)])).code, 0);
+    await ok(daemon, ...run, ...sh(script));
   }
   const followed = cli(daemon, ["logs", "-f", "a", "long"]);
   for (const id of ["a", "long"]) await following(daemon, id, "logs -f");
   // One that ends does not end the others.
   Deno.writeTextFileSync(`${mnt}/go-a`, "");
-  assert.equal((await cli(daemon, ["wait", "a"])).code, 0);
+  await ok(daemon, "wait", "a");
   Deno.writeTextFileSync(`${mnt}/go-long`, "");
   const { code, stdout, stderr } = await within("the end of both", followed);
   assert.deepEqual([code, stderr], [0, ""]);
@@ -203,7 +203,7 @@ Deno.test({
     const run = ["run", "-d", "--name", "fast", "-v", `${mnt}:/mnt`, ...rootfsArgs(daemon)];
     const options = ["--log-opt", "max-size=128k", "--log-opt", "max-file=200"];
     const script = sh(`${now}; seq 1 ${lines}; ${now}`);
-    assert.equal((await cli(daemon, [...run, ...options, ...script])).code, 0);
+    await ok(daemon, ...run, ...options, ...script);
     assert.equal((await cli(daemon, ["wait", "fast"])).stdout, "0\n");
     const [from = 0, to = 0] = Deno.readTextFileSync(`${mnt}/times`).split("\n").map(Number);
     // These are 2 MB, of which a pipe holds 1 MB at most; the clock counts hundredths of a second.
@@ -293,7 +293,7 @@ Deno.test("container log: with no_shim the daemon writes the log, and the next o
     "[ $n -ne 10 ] || until [ -e /mnt/on ]; do sleep 0.02; done; done";
   const mount = ["-v", `${go}:/mnt`];
   const run = ["run", "-d", "--name", "c", ...mount, ...rootfsArgs(daemon), ...sh(script)];
-  assert.equal((await cli(daemon, run)).code, 0);
+  await ok(daemon, ...run);
   await until("output", () => contentOf(daemon, "c").endsWith("\n10\n"));
   daemon.signal("SIGKILL");
   await daemon.exited();
@@ -302,7 +302,7 @@ Deno.test("container log: with no_shim the daemon writes the log, and the next o
   await daemon.connected("c");
   const lines = contentOf(daemon, "c").split("\n").length;
   await until("more", () => contentOf(daemon, "c").split("\n").length > lines + 10);
-  assert.equal((await cli(daemon, ["kill", "c", "-s", "TERM"])).code, 0);
+  await ok(daemon, "kill", "c", "-s", "TERM");
   await until("the end", () => contentOf(daemon, "c").endsWith("end\n"));
   const all = contentOf(daemon, "c").split("\n").slice(0, -2);
   assert.equal(all.join(), all.map((_, index) => `${index + 1}`).join());
@@ -382,7 +382,7 @@ Deno.test("container log: FIFOs beside a log get the output while they are read,
   assert.deepEqual([code, stderr], [3, "err\n"]);
   assert.ok(stdout === Array.from({ length: 50_000 }, (_, index) => `${index + 1}\n`).join(""));
   assert.ok((await cli(daemon, ["logs", "c"])).stdout === stdout);
-  assert.equal((await cli(daemon, ["rm", "c"])).code, 0);
+  await ok(daemon, "rm", "c");
   await audit.assertClean();
 });
 
@@ -443,15 +443,15 @@ Deno.test("container log: a raw log has the bytes, over a restart too, and none 
   await opened("logs -f raw");
   const watched = cliCommand(daemon, ["attach", "raw"], piped).output();
   await opened("attach raw");
-  assert.equal((await cli(daemon, ["restart", "raw"])).code, 0);
+  await ok(daemon, "restart", "raw");
   await listens("raw");
   const watcher = await within("the end of attach", watched);
   assert.equal(watcher.code, 3);
   // What the next run writes at once may follow.
   assert.match(new TextDecoder().decode(watcher.stdout), /^bye\n/);
-  assert.equal((await cli(daemon, ["restart", "none"])).code, 0);
+  await ok(daemon, "restart", "none");
   await listens("none");
-  assert.equal((await cli(daemon, ["stop", "raw", "none"])).code, 0);
+  await ok(daemon, "stop", "raw", "none");
   const twice = `${once}bye\n${once}bye\n`;
   const { stdout, stderr } = await within("the end of logs", followed);
   assert.deepEqual(
@@ -459,7 +459,7 @@ Deno.test("container log: a raw log has the bytes, over a restart too, and none 
     [twice, ""],
   );
   assert.equal((await logs("raw")).stdout, twice);
-  assert.equal((await cli(daemon, ["rm", "raw", "none"])).code, 0);
+  await ok(daemon, "rm", "raw", "none");
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
 });
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { cliCommand } from "../../../tests/harness/cli.ts";
+import { cliCommand, ok } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import {
   busyboxLayer,
   copyImage,
   layerOf,
   makeImage,
-  ok,
 } from "../../../tests/harness/images/images.ts";
 import { TestRegistry } from "../../../tests/harness/images/registry.ts";
 import { rootfsDir } from "../../../tests/harness/rootfs.ts";

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { run } from "../command.ts";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { ARCHITECTURE } from "../../../src/images/image_config.ts";
-import { cli } from "../cli.ts";
 import { TestDaemon, type TestDaemonOptions } from "../daemon.ts";
 import { rootfsDir } from "../rootfs.ts";
 import { uniqueName } from "../run.ts";
@@ -157,13 +156,6 @@ export function layerOf(dir: string, files: Readonly<Record<string, string>>): s
     Deno.writeTextFileSync(`${layer}/${path}`, text);
   }
   return layer;
-}
-
-/** Runs a command of the command line, which has to succeed, and returns what it printed. */
-export async function ok(daemon: TestDaemon, ...args: string[]): Promise<string> {
-  const result = await cli(daemon, args);
-  if (result.code !== 0) throw new Error(`berth ${args.join(" ")}: ${result.stderr}`);
-  return result.stdout;
 }
 
 /** Arguments that keep the containers in the test's cgroup. */

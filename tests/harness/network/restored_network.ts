@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, rootfsArgs } from "../cli.ts";
+import { cli, ok, rootfsArgs } from "../cli.ts";
 import type { TestDaemon } from "../daemon.ts";
 import { NetworkAudit } from "./test_network.ts";
 import type { TestNetwork } from "./test_network.ts";
@@ -16,11 +16,7 @@ export async function assertNetworkIsRestored(
   network: TestNetwork,
   daemon: TestDaemon,
 ): Promise<void> {
-  const berth = async (...args: string[]) => {
-    const { code, stdout, stderr } = await cli(daemon, args);
-    assert.equal(code, 0, stderr);
-    return stdout.trim();
-  };
+  const berth = async (...args: string[]) => (await ok(daemon, ...args)).trim();
   const serve = (name: string, ...args: string[]) => {
     const command = ["httpd", "-f", "-p", "8000", "-h", "/etc"];
     const options = ["-d", "--name", name, ...rootfsArgs(daemon), "--net", "bridge", ...args];
