@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { ESRCH, LinuxError } from "../libc/errno.ts";
 import { exists } from "../fs/exists.ts";
-import { errnoNameOf } from "../libc/errno.ts";
+import { errnoNameOf, ESRCH, LinuxError } from "../libc/errno.ts";
 import { isGone } from "./files.ts";
 import { type MountInfo, readMountInfo } from "../mount/mountinfo.ts";
 
@@ -48,7 +47,7 @@ export function cgroupHierarchies(mounts: readonly MountInfo[] = readMountInfo()
 
 /** Where {@linkcode findCgroup} looks; the host's own by default. */
 export interface FindCgroupOptions {
-  /** What {@linkcode cgroupHierarchies} said; looked up if not given, at a cost. */
+  /** Result of {@linkcode cgroupHierarchies}, which is called if this is left out, at a cost. */
   readonly hierarchies?: readonly Hierarchy[];
   /** The proc file system. */
   readonly proc?: string;
@@ -81,8 +80,9 @@ export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup
 }
 
 /**
- * What is there of the cgroup that an OCI spec names by an absolute path (linux.cgroupsPath, cgroupfs
- * driver): a runtime makes a directory of that path in each hierarchy. Undefined where none is there.
+ * Returns the cgroup that an OCI spec names by an absolute path (linux.cgroupsPath, cgroupfs driver),
+ * as far as it is there: a runtime makes a directory of that path in each hierarchy. Undefined where
+ * none is there.
  */
 export function cgroupAt(
   path: string,

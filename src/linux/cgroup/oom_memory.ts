@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../fs/exists.ts";
 import { parentDir } from "../fs/path_names.ts";
-import { isGone, subtree } from "./files.ts";
+import { subtree } from "./files.ts";
 import type { Cgroup } from "./find.ts";
 import * as v1 from "./v1.ts";
 import * as v2 from "./v2.ts";
@@ -87,16 +88,6 @@ function family(path: string, file: string): string[] {
   return members;
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
-}
-
 /**
  * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signaled when the
  * limit of the cgroup or of one above it leads to an OOM (Documentation/admin-guide/cgroup-v1/
@@ -112,8 +103,8 @@ function armEventControl(path: string): number {
 }
 
 /**
- * Returns the kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it
- * grows.
+ * Returns an inotify(7) fd that becomes readable whenever a counter in memory.events grows, for which
+ * the kernel reports a change of the file.
  */
 function armInotify(path: string): number {
   using inotify = new OwnedFd(

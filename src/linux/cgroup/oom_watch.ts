@@ -52,9 +52,9 @@ export class OomWatch implements Disposable {
   readonly #onOom: (kill: OomKill) => void;
   /** The notification's fd and its registration. */
   readonly #armed: DisposableStack;
-  /** What each cgroup's own limit had done when last looked at. */
+  /** How often each cgroup's own limit had been hit when last looked at. */
   readonly #hits = new Map<string, number>();
-  /** What each cgroup had counted when last looked at; one that is gone is forgotten. */
+  /** The kills that each cgroup had counted when last looked at; one that is gone is forgotten. */
   #counts: ReadonlyMap<string, number>;
   #kills: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -71,8 +71,8 @@ export class OomWatch implements Disposable {
         this.#checkAgain(0);
       }));
     }
-    // What the limits of the container's own cgroups did before is the cause of the kills that
-    // are not reported yet, if there are any.
+    // Hits of the limits of the container's own cgroups before are the cause of the kills that are
+    // not reported yet, if there are any.
     this.#counts = memory.counts();
     const late = newKills(this.#counts) - kills;
     for (const path of memory.candidates()) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../event_loop/timer.ts";
-import { errnoNameOf } from "../libc/errno.ts";
 import { isGone, readText, subtree, writeText } from "./files.ts";
 import { type Cgroup, cgroupHierarchies, type Hierarchy } from "./find.ts";
-import { EBUSY, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
+import { EBUSY, errnoNameOf, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { freeze, thaw } from "./freezer.ts";
 import { kill } from "../process/process.ts";
 import { SIGKILL } from "../process/signals.ts";
@@ -131,7 +130,7 @@ export async function killUntilEmpty(
   let round = 0;
   try {
     for await (const _ of tries(options)) {
-      // What forks as fast as it is killed is stopped first, every third time: between freezing and
+      // A process that forks as fast as it is killed is stopped, every third time: between freezing and
       // killing it needs a while to stop, between thawing and freezing again a while to die.
       if (round++ % 3 === 2) freeze(cgroup);
       else if (killAll(cgroup) === 0) return true;

@@ -40,7 +40,7 @@ export interface PidsStats {
   limit?: number;
 }
 
-/** What one block device has done. */
+/** Counters of one block device. */
 export interface IoDevice {
   major: number;
   minor: number;

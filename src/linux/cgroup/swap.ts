@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { dirEntries } from "../fs/dir_entries.ts";
 import { exists } from "../fs/exists.ts";
-import { isGone } from "./files.ts";
 import { cgroupHierarchies, type Hierarchy } from "./find.ts";
 
 /**
@@ -13,12 +13,7 @@ export function limitsSwap(hierarchies: readonly Hierarchy[] = cgroupHierarchies
   const v2 = hierarchies.find(({ names }) => names.includes("unified"));
   if (v2 === undefined) return false;
   // The root cgroup has no limits of its own (cgroup-v2, Memory Interface Files).
-  try {
-    return [...Deno.readDirSync(v2.mountPoint)].some(({ name, isDirectory }) =>
-      isDirectory && exists(`${v2.mountPoint}/${name}/memory.swap.max`)
-    );
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+  return dirEntries(v2.mountPoint).some(({ name, isDirectory }) =>
+    isDirectory && exists(`${v2.mountPoint}/${name}/memory.swap.max`)
+  );
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { untilAborted } from "./until_aborted.ts";
 
 /** The longest time that a timer can wait for, in milliseconds: what fits in 31 bits. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -28,17 +29,10 @@ export async function sleep(
   ms: number,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(signal?.reason);
-  signal?.addEventListener("abort", abort);
+  options.signal?.throwIfAborted();
+  const { promise, resolve } = Promise.withResolvers<void>();
   using _timer = after(ms, resolve);
-  try {
-    await promise;
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
+  await untilAborted(promise, options.signal);
 }
 
 /**

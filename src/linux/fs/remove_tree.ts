@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "./if_there.ts";
 
 /**
  * Removes a file, or a directory with all that is in it. Returns whether it was there.
@@ -6,11 +7,8 @@
  * @throws what else is wrong with the path
  */
 export function removeTree(path: string): boolean {
-  try {
+  return ifThere(() => {
     Deno.removeSync(path, { recursive: true });
     return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  }) ?? false;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../fs/if_there.ts";
 
 /**
  * Returns how many CPUs the machine has online, sysfs-devices-system-cpu. Unlike
@@ -6,12 +7,7 @@
  * `/sys` does not tell.
  */
 export function onlineCpus(): number | undefined {
-  try {
-    return countOf(Deno.readTextFileSync("/sys/devices/system/cpu/online"));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return ifThere(() => countOf(Deno.readTextFileSync("/sys/devices/system/cpu/online")));
 }
 
 /** Returns how many CPUs a list such as `0-3,8` names. */

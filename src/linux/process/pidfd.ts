@@ -2,6 +2,7 @@
 import { EINVAL, ENOENT, ENOTTY, ESRCH, LinuxError } from "../libc/errno.ts";
 import { close } from "../fd/fd.ts";
 import { attempt, check, lazyLibc } from "../libc/libc.ts";
+import { exitStatusOf } from "./stat.ts";
 
 // The pidfd calls by number, for glibc names them only since 2.36. From 424 on, numbers are the
 // same on every architecture (include/uapi/asm-generic/unistd.h).
@@ -93,10 +94,8 @@ export class Pidfd implements Disposable {
     }
     // The kernel answers with the mask of what it filled in.
     if ((info.getBigUint64(0, true) & PIDFD_INFO_EXIT) === 0n) return undefined;
-    // exit_code is a wait status (wait(2)): the signal in the low 7 bits, else the code above.
-    const status = info.getInt32(60, true);
-    const signal = status & 0x7f;
-    return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+    // Its member exit_code is a wait status.
+    return exitStatusOf(info.getInt32(60, true));
   }
 
   [Symbol.dispose](): void {

@@ -2,9 +2,8 @@
 import { EINVAL, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { O_WRONLY, OwnedFd, write } from "../fd/fd.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
-
 import { Pidfd } from "./pidfd.ts";
-import { processStat } from "./stat.ts";
+import { exitStatusOf, processStat } from "./stat.ts";
 
 export { Pidfd } from "./pidfd.ts";
 
@@ -47,13 +46,7 @@ export function isAlive(pid: number, startTime: number): boolean {
  */
 export function zombieStatus(pid: number): number | undefined {
   const now = processStat(pid);
-  return now?.state === "Z" ? statusOf(now.waitStatus) : undefined;
-}
-
-/** What a wait status (wait(2)) says: the signal is in the low 7 bits, else the code above. */
-function statusOf(waitStatus: number): number {
-  const signal = waitStatus & 0x7f;
-  return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
+  return now?.state === "Z" ? exitStatusOf(now.waitStatus) : undefined;
 }
 
 /**
@@ -129,10 +122,6 @@ export function prctlNotDumpable(): void {
  * @throws LinuxError
  */
 export function setProcessName(name: string): void {
-  writeProc("/proc/self/comm", name);
-}
-
-function writeProc(path: string, value: string): void {
-  using file = OwnedFd.open(path, O_WRONLY);
-  write(file.fd, new TextEncoder().encode(value));
+  using file = OwnedFd.open("/proc/self/comm", O_WRONLY);
+  write(file.fd, new TextEncoder().encode(name));
 }

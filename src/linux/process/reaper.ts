@@ -66,7 +66,7 @@ export interface UnclaimedExits extends Disposable {
 export class Reaper implements Disposable {
   readonly #options: ReaperOptions;
   readonly #entries = new Map<number, PromiseWithResolvers<Exit>>();
-  /** What each holder of {@linkcode bufferUnclaimedExits} has kept, by pid. */
+  /** The exits that each holder of {@linkcode bufferUnclaimedExits} has kept, by pid. */
   readonly #buffers = new Set<Map<number, Exit>>();
   readonly #exited = new ExitedChildren();
   readonly #onSigchld = () => this.#reap();

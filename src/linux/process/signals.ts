@@ -35,7 +35,7 @@ export const SIGNALS: Readonly<Record<string, number>> = {
   SIGSYS: 31,
 };
 
-// Other names in use for some of them (signal(7)).
+/** Other names in use for some of them (signal(7)). */
 const ALIASES: Readonly<Record<string, number>> = { SIGIOT: 6, SIGCLD: 17, SIGPOLL: 29 };
 
 /** Numbers of the signals that berth itself sends. */

@@ -5,7 +5,7 @@ import { ENOENT, ESRCH, isErrno } from "../libc/errno.ts";
 /** Clock ticks per second in /proc: USER_HZ, 100 wherever Deno runs (proc_pid_stat(5)). */
 export const USER_HZ = 100;
 
-/** What berth reads of proc_pid_stat(5). */
+/** The fields of proc_pid_stat(5) that berth reads. */
 export interface ProcessStat {
   /** Name of the command, cut to 15 bytes. */
   readonly name: string;
@@ -55,6 +55,12 @@ export function processStat(pid: number | "self"): ProcessStat | undefined {
     startTime: Number(fields[19]),
     waitStatus: Number(fields[49]),
   };
+}
+
+/** Returns the exit code in a wait status (wait(2)), or 128 + the signal in its low 7 bits. */
+export function exitStatusOf(waitStatus: number): number {
+  const signal = waitStatus & 0x7f;
+  return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
 }
 
 /** A process by pid and start time, which together name it for good. */

@@ -6,7 +6,7 @@ import type { Reaper } from "./reaper.ts";
 import { SIGKILL } from "./signals.ts";
 
 /** The ids that a user namespace maps, each in lines as /proc/PID/uid_map has them. */
-export interface UserNamespaceMaps {
+export interface IdMaps {
   readonly uids: string;
   readonly gids: string;
 }
@@ -22,7 +22,7 @@ const LOOKS = { first: 1, most: 20, attempts: 1500 };
  * @throws LinuxError ENOENT where there is no `unshare`; EINVAL where it makes no namespace, with what
  *   it says, and for maps that the kernel refuses (user_namespaces(7)).
  */
-export async function openUserNamespace(reaper: Reaper, maps: UserNamespaceMaps): Promise<OwnedFd> {
+export async function openUserNamespace(reaper: Reaper, maps: IdMaps): Promise<OwnedFd> {
   const { read, write: end } = pipe2();
   using stdin = new OwnedFd(read);
   // `cat` ends with its stdin, also where this process is killed.
@@ -55,7 +55,7 @@ function namespaceOf(pid: number | "self"): string {
 }
 
 /** Writes the maps of a process's user namespace, and opens it. */
-function openMapped(pid: number, { uids, gids }: UserNamespaceMaps): OwnedFd {
+function openMapped(pid: number, { uids, gids }: IdMaps): OwnedFd {
   for (const [name, lines] of [["uid_map", uids], ["gid_map", gids]] as const) {
     using file = OwnedFd.open(`/proc/${pid}/${name}`, O_WRONLY);
     try {
