@@ -3,7 +3,7 @@ import { removeFile } from "../fs/remove_file.ts";
 import { EBADMSG, LinuxError } from "../libc/errno.ts";
 import { OwnedFd, setNonblocking } from "./fd.ts";
 import { addressOf, check, cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
-import { withSocketPath } from "./unix_path.ts";
+import { unixAddress, withSocketPath } from "./unix_path.ts";
 
 const libc = lazyLibc({
   socket: {
@@ -64,11 +64,7 @@ export class ConsoleSocket implements Disposable {
     // Before bind, which takes the file's mode from the socket: no moment of a wider one.
     check(() => libc().fchmod(socket.fd, 0o600), "fchmod", path);
     withSocketPath(path, (short) => {
-      const name = cstring(short);
-      // struct sockaddr_un {sa_family_t; char path[]}
-      const address = new Uint8Array(2 + name.length);
-      address[0] = AF_UNIX;
-      address.set(name, 2);
+      const address = unixAddress(cstring(short));
       check(() => libc().bind(socket.fd, address, address.length), "bind", path);
     });
     check(() => libc().listen(socket.fd, 4), "listen", path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../fs/if_there.ts";
 import { ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import { close, O_NONBLOCK, O_WRONLY, open } from "./fd.ts";
@@ -35,12 +36,7 @@ export function mkfifo(path: string, mode = 0o600): void {
 
 /** Returns whether `path` leads to a FIFO; false when nothing is there. */
 export function isFifo(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFifo === true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(path).isFifo) === true;
 }
 
 /**
@@ -53,13 +49,10 @@ export function hasReader(fd: number): boolean {
   // struct pollfd {int fd; short events; short revents}; POLLERR is reported unasked.
   const pollfd = new DataView(new ArrayBuffer(8));
   pollfd.setInt32(0, fd, true);
-  pollNow(new Uint8Array(pollfd.buffer), `fd ${fd}`);
+  const pollfds = new Uint8Array(pollfd.buffer);
+  // Even without waiting a signal can interrupt it, which the kernel never restarts.
+  retry(() => queryLibc().poll(pollfds, 1n, 0), "poll", `fd ${fd}`);
   return (pollfd.getInt16(6, true) & POLLERR) === 0;
-}
-
-/** poll(2) without waiting. Even so a signal can interrupt it, which the kernel never restarts. */
-function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
-  retry(() => queryLibc().poll(pollfds, 1n, 0), "poll", what);
 }
 
 /**
@@ -73,7 +66,7 @@ export function isFifoRead(path: string): boolean {
     return true;
   } catch (error) {
     // fifo(7): what would wait for a reader fails with ENXIO.
-    if (isErrno(error, ENXIO) || isErrno(error, ENOENT)) return false;
+    if (isErrno(error, ENXIO, ENOENT)) return false;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { OwnedFd } from "./fd.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
-import { withSocketPath } from "./unix_path.ts";
+import { unixAddress, withSocketPath } from "./unix_path.ts";
 
 const libc = lazyLibc({
   socket: {
@@ -36,10 +36,7 @@ export function notifyServiceManager(socketPath: string, lines: readonly string[
   );
   const message = new TextEncoder().encode(lines.join("\n"));
   const send = (name: Uint8Array) => {
-    // struct sockaddr_un {sa_family_t; char path[]}
-    const address = new Uint8Array(2 + name.length);
-    address[0] = AF_UNIX;
-    address.set(name, 2);
+    const address = unixAddress(name);
     const length = BigInt(message.length);
     check(
       () =>

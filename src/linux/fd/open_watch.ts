@@ -27,7 +27,7 @@ const CHECK_EVERY = 200;
 
 type Callback = () => void;
 
-/** What waits for fds to be readable; a `Poller` is one. */
+/** Waits for fds to be readable; a `Poller` is one. */
 export interface ReadableFds {
   /** Calls `callback` whenever `fd` can be read, until the result is disposed of. */
   add(fd: number, callback: () => void): Disposable;

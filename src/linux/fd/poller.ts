@@ -37,7 +37,7 @@ const EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;
 const EVENT_DATA = EVENT_SIZE - 8;
 const MAX_EVENTS = 32;
 
-/** What a caller waits for on an fd. */
+/** The state of an fd that a caller waits for. */
 export type Readiness = "readable" | "writable";
 
 type Waiter = PromiseWithResolvers<void>;
@@ -46,7 +46,7 @@ interface Interest {
   readonly readable: Set<Waiter>;
   readonly writable: Set<Waiter>;
   callback?: () => void;
-  /** What the kernel was last told to report for this fd. */
+  /** The events that the kernel was last told to report for this fd. */
   mask: number;
 }
 

@@ -5,6 +5,17 @@ import { O_DIRECTORY, O_PATH, OwnedFd } from "./fd.ts";
 /** sun_path of unix(7) is 108 bytes, the last one a NUL. */
 const MAX_SOCKET_PATH = 107;
 
+const AF_UNIX = 1;
+
+/** Returns the struct sockaddr_un of a socket's name: a path with its NUL, or an abstract name. */
+export function unixAddress(name: Uint8Array): Uint8Array<ArrayBuffer> {
+  // struct sockaddr_un {sa_family_t; char path[]}
+  const address = new Uint8Array(2 + name.length);
+  address[0] = AF_UNIX;
+  address.set(name, 2);
+  return address;
+}
+
 const byteLength = (text: string) => new TextEncoder().encode(text).length;
 
 /**

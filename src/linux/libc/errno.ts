@@ -171,12 +171,12 @@ export const EPERM = 1,
   EADDRNOTAVAIL = 99,
   ETIMEDOUT = 110;
 
-/** Symbolic name of an errno, `ENOENT` for 2; `E<number>` for one that is not known. */
+/** Returns the symbolic name of an errno, `ENOENT` for 2; `E<number>` for one that is not known. */
 export function errnoName(errno: number): string {
   return ERRNO[errno]?.[0] ?? `E${errno}`;
 }
 
-/** What an errno means, `no such file or directory` for 2. */
+/** Returns the meaning of an errno, `no such file or directory` for 2. */
 export function errnoMessage(errno: number): string {
   return ERRNO[errno]?.[1] ?? `unknown error ${errno}`;
 }
@@ -223,8 +223,8 @@ export function errnoNameOf(error: unknown): string | undefined {
 }
 
 /**
- * Returns what the errno means of a {@linkcode LinuxError} or of a system's error of Deno, such as `read-only
- * file system`. Undefined for an error that has none.
+ * Returns the meaning of the errno of a {@linkcode LinuxError} or of a system's error of Deno, such as
+ * `read-only file system`. Undefined for an error that has none.
  */
 export function errnoMessageOf(error: unknown): string | undefined {
   if (error instanceof LinuxError) return errnoMessage(error.errno);
@@ -233,7 +233,7 @@ export function errnoMessageOf(error: unknown): string | undefined {
   return errno === undefined ? undefined : errnoMessage(Number(errno));
 }
 
-/** What open(2) says of a path where there is no file, or can be none. */
+/** Errors of open(2) for a path where there is no file, or can be none. */
 const MISSING: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
 
 /** Returns whether `error` says that there is nothing at a path, or can be nothing. */

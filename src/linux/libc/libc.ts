@@ -93,9 +93,10 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Address of the first byte of `buffer`, valid while that is referenced. Who hands it to a call inside
- * another buffer has to touch `buffer` after the call: {@linkcode keepAlive}. What is only passed by
- * its address counts as unused to the optimizer, and may be collected before the call.
+ * Returns the address of the first byte of `buffer`, valid while that is referenced. A caller that
+ * hands it to a call inside another buffer has to touch `buffer` afterwards: {@linkcode keepAlive}. A
+ * buffer that is only passed by its address counts as unused to the optimizer, and may be collected
+ * before the call.
  */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));

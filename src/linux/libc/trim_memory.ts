@@ -5,13 +5,13 @@ const libc = lazyLibc({
   malloc_trim: { parameters: [/* size_t pad */ "usize"], result: "i32" },
 });
 
-/** What V8 calls with its flag `--expose-gc`. */
+/** The collector of garbage that V8 exposes with its flag `--expose-gc`. */
 declare const gc:
   | ((how: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void)
   | undefined;
 
 /**
- * Gives back what memory this process has no use for: collects all garbage, if V8 runs with
+ * Gives back the memory that this process has no use for: collects all garbage, if V8 runs with
  * `--expose-gc`, compacts the heap, and returns what malloc holds free (malloc_trim(3)). Takes some
  * 15 ms of a small process.
  */

@@ -2,10 +2,7 @@
 import { fdPath } from "../fd/fd.ts";
 import { pathNames } from "../fs/path_names.ts";
 import { leadsNowhere } from "../libc/errno.ts";
-import { openInRoot } from "./open_in_root.ts";
-
-/** As many links as the kernel follows in one path. */
-const MAX_LINKS = 40;
+import { MAX_LINKS, openInRoot } from "./open_in_root.ts";
 
 /** Returns where a path leads in a root, without links, there or not; itself if that is in a circle. */
 export function endInRoot(root: string, path: string): string {

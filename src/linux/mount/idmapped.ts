@@ -2,6 +2,7 @@
 import { fdPath } from "../fd/fd.ts";
 import { EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import type { IdMaps } from "../process/user_namespace.ts";
 import { parseLongOverlay } from "./long_overlay.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
 import { attachMount, cloneTree } from "./detached.ts";
@@ -28,12 +29,6 @@ const SYS_mount_setattr = 442;
 // include/uapi/linux/fcntl.h and mount.h
 const AT_EMPTY_PATH = 0x1000, AT_RECURSIVE = 0x8000;
 const MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_IDMAP = 0x100000;
-
-/** Ids of files and the ids that they get, each line of them as /proc/PID/uid_map has it. */
-export interface IdMaps {
-  readonly uids: string;
-  readonly gids: string;
-}
 
 /**
  * Takes the options `uidmap=FILE:HOST:SIZE[,…]` and `gidmap=…`, as containerd has them, out of the

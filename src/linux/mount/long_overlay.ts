@@ -58,7 +58,7 @@ const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
   [ms.MS_NOSYMFOLLOW, 0x200000],
 ];
 
-/** What belongs to the file system itself, by the flags of mount(2). */
+/** Options of the file system itself, by the flags of mount(2). */
 const FILE_SYSTEM_FLAGS: readonly (readonly [flag: number, name: string])[] = [
   [ms.MS_RDONLY, "ro"],
   [ms.MS_SYNCHRONOUS, "sync"],
@@ -115,7 +115,10 @@ export function mountLongOverlay(
     using context = new OwnedFd(
       check(() => libc().fsopen(SYS_fsopen, cstring("overlay"), FSOPEN_CLOEXEC), "fsopen", what),
     );
-    const set = (key: string, value?: string) => configure(context.fd, what, key, value);
+    const set = (key: string, value?: string) => {
+      const cmd = value === undefined ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
+      configure(context.fd, what, cmd, key, value);
+    };
     set("source", source);
     for (const lower of lowers) setPath(set, "lowerdir+", lower);
     for (const option of others) {
@@ -124,7 +127,7 @@ export function mountLongOverlay(
       else setPath(set, option.slice(0, at), unescapeOverlayPath(option.slice(at + 1)));
     }
     for (const [flag, name] of FILE_SYSTEM_FLAGS) if ((flags & flag) !== 0) set(name);
-    run(context.fd, what, FSCONFIG_CMD_CREATE, null, null);
+    configure(context.fd, what, FSCONFIG_CMD_CREATE);
     const attributes = ATTRIBUTES.reduce((all, [flag, bit]) => flags & flag ? all | bit : all, 0);
     using tree = new OwnedFd(
       check(
@@ -140,7 +143,7 @@ export function mountLongOverlay(
 }
 
 /**
- * What kernels that lack `lowerdir+` say of it, by fsconfig(2): those to whom overlays are new there
+ * Messages of kernels that lack `lowerdir+`, by fsconfig(2): of those to whom overlays are new there
  * (Linux 6.5), and those where all options have to fit in a page together, as for mount(2)
  * (legacy_parse_param, fs/fs_context.c).
  */
@@ -158,14 +161,9 @@ export function explainOldKernel(error: unknown, what: string): unknown {
   return new LinuxError(E2BIG, "mount", `${what}: ${needed}`, { cause: error });
 }
 
-function configure(fd: number, what: string, key: string, value: string | undefined): void {
-  if (value === undefined) run(fd, what, FSCONFIG_SET_FLAG, key, null);
-  else run(fd, what, FSCONFIG_SET_STRING, key, value);
-}
-
-function run(fd: number, what: string, cmd: number, key: string | null, value: string | null) {
-  const name = key === null ? null : cstring(key);
-  const text = value === null ? null : cstring(value);
+function configure(fd: number, what: string, cmd: number, key?: string, value?: string): void {
+  const name = key === undefined ? null : cstring(key);
+  const text = value === undefined ? null : cstring(value);
   try {
     check(() => libc().fsconfig(SYS_fsconfig, fd, cmd, name, text, 0), "fsconfig", what);
   } catch (error) {
@@ -175,7 +173,7 @@ function run(fd: number, what: string, cmd: number, key: string | null, value: s
   }
 }
 
-/** What the kernel says of a failure, which it hands out by read(2): `e overlay: …` lines. */
+/** Returns the kernel's message on a failure, which it hands out by read(2): `e overlay: …` lines. */
 function messages(fd: number): string {
   const buffer = new Uint8Array(4096);
   try {

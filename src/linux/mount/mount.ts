@@ -27,11 +27,11 @@ const queryLibc = lazyLibc({
   sysconf: { parameters: [/* int name */ "i32"], result: "i64" },
 });
 
-/** What to mount where, as in the OCI spec and `container.create`'s rootfs. */
+/** A mount and its place, as in the OCI spec and `container.create`'s rootfs. */
 export interface MountSpec {
   /** File system type; without meaning for a bind mount. */
   readonly type?: string;
-  /** What is mounted; the type stands in where it is empty. */
+  /** Device, directory or name to mount; the type stands in where it is empty. */
   readonly source?: string;
   /** Existing path, taken as it is: see `mountInRoot` for one inside a rootfs. */
   readonly target: string;

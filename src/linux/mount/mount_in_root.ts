@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, type OwnedFd } from "../fd/fd.ts";
+import { ifThere } from "../fs/if_there.ts";
 import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
 import { mountIdmapped } from "./idmapped.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
@@ -8,7 +9,7 @@ import { openInRoot } from "./open_in_root.ts";
 import { hasPropagation } from "./options.ts";
 import { unmount } from "./unmount.ts";
 
-/** What to mount where, and whose ids its files have. */
+/** A mount and its place, and the ids that its files get. */
 export interface RootMountSpec extends MountSpec {
   /** An fd of the user namespace that maps the ids of its files; see {@linkcode mountIdmapped}. */
   readonly userNamespace?: number | undefined;
@@ -61,13 +62,9 @@ export function mountInRoot(root: string, spec: RootMountSpec, staging: string):
 
 /** Returns whether a source is a path that leads to a file: it can only be bound over a file. */
 function isFile(source: string | undefined): boolean {
-  try {
-    return source?.startsWith("/") === true && !Deno.statSync(source).isDirectory;
-  } catch (error) {
-    // What is mounted there need not be a path at all; if it has to be, mount(2) fails.
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  if (source?.startsWith("/") !== true) return false;
+  // A source need not be a path at all; if it has to be, mount(2) fails.
+  return ifThere(() => !Deno.statSync(source).isDirectory) ?? false;
 }
 
 /** Makes a mount that is attached nowhere; it is gone with its fd. */

@@ -47,18 +47,18 @@ const linkLibc = lazyLibc({
 });
 
 /** As many symlinks as the kernel follows in one path, MAXSYMLINKS of include/linux/namei.h. */
-const MAX_LINKS = 40;
+export const MAX_LINKS = 40;
 
 /** The longest target of a symlink with its NUL, PATH_MAX of include/uapi/linux/limits.h. */
 const PATH_MAX = 4096;
 
-/** Where a root directory is that this process holds open: a path that says nothing to anybody. */
+/** Begins the path of a root directory that this process holds open, which tells nobody anything. */
 const FD_DIR = "/proc/self/fd/";
 
 /** Whether {@linkcode openInRoot} makes what is missing. */
 export interface OpenInRootOptions {
   /**
-   * What a missing last name is made as: a directory (0755) or an empty file (0644). Missing
+   * The kind that a missing last name is made as: a directory (0755) or an empty file (0644). Missing
    * directories on the way to it are made too. Left out, nothing is made.
    */
   readonly create?: "directory" | "file";

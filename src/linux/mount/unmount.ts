@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
+import { ifThere } from "../fs/if_there.ts";
+import { pathNames } from "../fs/path_names.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 import { readMountInfo, unmountOrder } from "./mountinfo.ts";
 import { openEntry } from "./open_in_root.ts";
@@ -37,14 +39,8 @@ export function unmount(target: string, options: UnmountOptions = {}): void {
  * each other is there twice. Empty where `dir` does not exist. Reads the whole mount table.
  */
 export function mountsUnder(dir: string): string[] {
-  let real: string;
-  try {
-    real = Deno.realPathSync(dir);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-  return unmountOrder(readMountInfo(), real);
+  const real = ifThere(() => Deno.realPathSync(dir));
+  return real === undefined ? [] : unmountOrder(readMountInfo(), real);
 }
 
 /**
@@ -78,10 +74,10 @@ export class UnmountError extends Error {
   }
 }
 
-/** `mountPoint` is `dir` or below it, as the kernel names it: without symlinks. */
+/** Unmounts `mountPoint`, which is `dir` or below it, as the kernel names it: without symlinks. */
 function unmountBelow(dir: string, mountPoint: string, options: UnmountOptions): void {
   if (mountPoint === dir) return unmount(mountPoint, options);
-  const names = mountPoint.slice(dir.length).split("/").filter((name) => name !== "");
+  const names = pathNames(mountPoint.slice(dir.length));
   const last = names.pop() ?? "";
   let parent = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
   try {
