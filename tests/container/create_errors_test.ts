@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { output } from "../harness/command.ts";
 import {
   AlreadyExistsError,
   BerthError,
   FailedPreconditionError,
   InvalidParamsError,
   NotFoundError,
-  RuntimeError,
 } from "../../src/rpc/errors.ts";
 import type { ErrorKind } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -16,7 +14,6 @@ import { makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
-import { program } from "../harness/run.ts";
 
 /** Calls and answers the typed error that came; fails if there was none. */
 async function refusal(call: Promise<unknown>, kind: ErrorKind): Promise<BerthError> {
@@ -315,79 +312,6 @@ Deno.test("create errors: a created container that was never started can be dele
   }, { events: "create exit delete " });
 });
 
-Deno.test("create errors: a second daemon on the same state directory fails and leaves the first alone", async () => {
-  await using daemon = await TestDaemon.start();
-  await daemon.run("c", ["sleep", "1000"]);
-  const argv = [...program(), "daemon", "--config", daemon.configFile];
-  const { code, stderr } = await output(argv, { cwd: daemon.dir });
-  assert.equal(code, 125);
-  assert.match(
-    stderr,
-    /^berth: cannot start the daemon: another berth daemon is running on \S+state[^\n]*\n$/,
-  );
-  assert.equal((await daemon.stateOf("c")).status, "running");
-  using other = await daemon.connect();
-  await other.call("daemon.info", {});
-  assert.equal((await daemon.remove("c")).exitStatus, 137);
-});
-
-Deno.test("create errors: a second daemon on the same root directory fails, and has it once the first is gone", async () => {
-  await using daemon = await TestDaemon.start();
-  // The later --root wins over the config's own.
-  await using other = TestDaemon.prepare({ args: ["--root", daemon.root] });
-  other.spawn();
-  assert.equal((await other.exited()).code, 125);
-  assert.match(
-    other.log,
-    /^berth: cannot start the daemon: another berth daemon has \S+root, choose another --root [^\n]*\n$/,
-  );
-  await daemon.kill9();
-  await other.start();
-  assert.equal(await other.life("c"), 0);
-  await other.stop();
-  await daemon.start();
-});
-
-Deno.test("create errors: the root directory may be the state directory", async () => {
-  await using daemon = TestDaemon.prepare();
-  await using same = await TestDaemon.start({
-    args: ["--root", `${daemon.dir}/s`],
-    state: `${daemon.dir}/s`,
-  });
-  assert.equal(await same.life("c"), 0);
-  await same.stop();
-});
-
-Deno.test("create errors: a state directory that cannot be made is one clear line", async () => {
-  await using daemon = TestDaemon.prepare();
-  const file = `${daemon.dir}/file`;
-  await Deno.writeTextFile(file, "");
-  for (const state of [`${file}/state`, "/proc/berth", file]) {
-    const argv = [...program(), "daemon", "--state", state, "--root", `${daemon.dir}/root`];
-    const { code, stderr } = await output(argv, { cwd: daemon.dir });
-    assert.equal(code, 125, stderr);
-    assert.match(stderr, /^berth: cannot start the daemon: [^\n]+\n$/);
-    assert.ok(stderr.includes(state), stderr);
-  }
-});
-
-Deno.test("create errors: a state directory of another user's, without the right to write, is one clear line", async () => {
-  await using daemon = TestDaemon.prepare();
-  await Deno.mkdir(daemon.state, { mode: 0o555 });
-  // Root without its right to pass by file modes is a user like any other; so is its owner not.
-  await Deno.chown(daemon.state, 65534, 65534);
-  const rights = "-dac_override,-dac_read_search,-fowner";
-  const argv = [
-    ...["setpriv", "--bounding-set", rights, "--inh-caps", rights],
-    ...[...program(), "daemon", "--config", daemon.configFile],
-  ];
-  const { code, stderr } = await output(argv, { cwd: daemon.dir });
-  assert.equal(code, 125, stderr);
-  assert.match(stderr, /^berth: cannot start the daemon: [^\n]+\n$/);
-  assert.ok(stderr.includes(daemon.state), stderr);
-  assert.match(stderr, /belongs to uid 65534/);
-});
-
 Deno.test("create errors: a full life in a very deep state directory, with the longest id", async () => {
   await using outer = TestDaemon.prepare();
   const state = `${outer.dir}/${"deep".repeat(50)}/${"deeper".repeat(40)}`;
@@ -426,16 +350,6 @@ Deno.test("create errors: a full life in a very deep state directory, with the l
   await Deno.remove(`${daemon.dir}/out`);
   await Deno.remove(stdout);
   await audit.assertClean();
-});
-
-Deno.test("create errors: the typed errors of a client are the classes of the library", async () => {
-  await using daemon = await TestDaemon.start();
-  const { client } = daemon;
-  await assert.rejects(daemon.stateOf("ghost"), NotFoundError);
-  await assert.rejects(
-    client.call("container.create", { id: "x", spec: daemon.spec(["nope"]) }),
-    RuntimeError,
-  );
 });
 
 Deno.test("container.create: a file that would take the place of /dev/null is refused", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BerthError, FailedPreconditionError, NotFoundError } from "../../src/rpc/errors.ts";
+import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -139,37 +139,4 @@ Deno.test("early exit: an exit that overtakes the runtime's start is told after 
   await events.wait({ id: "c", type: "exit" });
   assert.deepEqual(typesOf(events, "c"), ["create", "start", "exit"]);
   assert.equal((await daemon.client.call("container.delete", { id: "c" })).exitStatus, 9);
-});
-
-Deno.test("early exit: an exec that races with init's death ends or is refused; init's exit is the last", async () => {
-  await using daemon = await TestDaemon.start();
-  using events = await EventCollector.subscribe(daemon.socket);
-  for (let i = 0; i < 10; i++) {
-    const id = `r${i}`;
-    await daemon.run(id, ["sleep", "1000"]);
-    const exec = daemon.client.call("container.exec", {
-      id,
-      execId: "e",
-      process: { args: ["sleep", "1000"] },
-    }).then(() => undefined, (error: unknown) => error);
-    await daemon.client.call("container.kill", { id, signal: "KILL" });
-    const error = await exec;
-    if (error !== undefined) {
-      assert.ok(
-        error instanceof FailedPreconditionError || error instanceof NotFoundError ||
-          error instanceof BerthError && error.kind === "RuntimeError",
-        String(error),
-      );
-    }
-    await daemon.exitOf(id);
-    for (const { status } of (await daemon.stateOf(id)).processes) {
-      assert.equal(status, "stopped");
-    }
-    await daemon.client.call("container.delete", { id });
-    await events.wait({ id, type: "delete" });
-    const types = typesOf(events, id);
-    const withExec = ["create", "start", "exec-added e", "exec-started e", "exit e", "exit"];
-    const expected = types.includes("exec-started e") ? withExec : ["create", "start", "exit"];
-    assert.deepEqual(types, [...expected, "delete"]);
-  }
 });

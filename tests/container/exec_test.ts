@@ -12,6 +12,7 @@ import {
 } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
+import { assertLife } from "../harness/history.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
@@ -419,6 +420,7 @@ Deno.test("exec: an exec that races with init's death is refused or ends, never 
       // Per process: start, then exactly one exit; init's after every exec's.
       for (const { instance } of events.matching({ type: "create" })) {
         const mine = events.matching({ instance });
+        assertLife(mine);
         const exits = mine.filter(({ type }) => type === "exit");
         assert.equal(exits.at(-1)?.execId, undefined);
         const started = mine.filter(({ type }) => type === "exec-started").map(({ execId }) =>

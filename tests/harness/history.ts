@@ -22,7 +22,8 @@ export function assertHistory(events: readonly Event[]): void {
   for (const own of instances.values()) assertLife(own);
 }
 
-function assertLife(events: readonly Event[]): void {
+/** Fails unless `events` are a true history of one instance; see {@linkcode assertHistory}. */
+export function assertLife(events: readonly Event[]): void {
   const said = summary(events);
   const at = (type: string, execId?: string) =>
     events.flatMap((event, index) => event.type === type && event.execId === execId ? [index] : []);
