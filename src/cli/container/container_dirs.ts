@@ -8,12 +8,6 @@ import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 
-/** The label that keeps a container's command line, for `ps`. */
-export const COMMAND_LABEL = "berth.command";
-
-/** The label that tells which command has created a container: a random word of its own. */
-export const REQUEST_LABEL = "berth.request";
-
 /**
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.

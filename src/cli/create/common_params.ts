@@ -3,7 +3,7 @@ import { formatCommand } from "../text/format.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import type { Pairs } from "../options/pairs.ts";
 import { CliError } from "../common/exit_status.ts";
-import { COMMAND_LABEL } from "../container/container_dirs.ts";
+import { COMMAND_LABEL } from "../common/labels.ts";
 import { logFrom } from "../options/log_options.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 

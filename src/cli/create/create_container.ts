@@ -10,7 +10,7 @@ import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "../container/names.ts";
 import { createIoDir, lockIoDir } from "../container/io_dir.ts";
-import { REQUEST_LABEL } from "../container/container_dirs.ts";
+import { REQUEST_LABEL } from "../common/labels.ts";
 import { printError, printStderr } from "../text/print.ts";
 
 /** So many random names are tried before one that is taken is an error. */

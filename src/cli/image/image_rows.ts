@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Filter, type FilterTests, parseFilter } from "../text/filter.ts";
+import { type Filter, type FilterTests, hasLabel, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -11,7 +11,6 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { parseTime } from "../logs/time_option.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";
-import { hasLabel } from "./labels.ts";
 
 /** A name of an image, or an image without a name, as lists show it. */
 export interface ImageRow {

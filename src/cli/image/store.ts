@@ -6,7 +6,7 @@ import { ImageStore } from "../../images/store/image_store.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { printError, printStderr } from "../text/print.ts";
-import { IMAGE_ID_LABEL } from "./labels.ts";
+import { IMAGE_ID_LABEL } from "../common/labels.ts";
 
 /** A daemon, and the root directory below which its images are. */
 export interface DaemonRoot {

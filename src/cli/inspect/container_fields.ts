@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { RESERVED } from "../options/pairs.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { shortName } from "../../images/reference.ts";
-import { COMMAND_LABEL } from "../container/container_dirs.ts";
-import { IMAGE_LABEL } from "../image/labels.ts";
+import { COMMAND_LABEL, IMAGE_LABEL, RESERVED } from "../common/labels.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";

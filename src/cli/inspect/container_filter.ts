@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { type Filter, type FilterTests, parseFilter } from "../text/filter.ts";
+import { type Filter, type FilterTests, hasLabel, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { hasLabel, IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
+import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../common/labels.ts";
 import { stateWord } from "./container_fields.ts";
 
 /** docker's filters of `ps` that berth has something for. */

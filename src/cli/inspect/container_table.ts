@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { IMAGE_LABEL } from "../image/labels.ts";
+import { IMAGE_LABEL } from "../common/labels.ts";
 import { colored } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
 import type { Template } from "../text/template.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
+import { RESERVED } from "../common/labels.ts";
 
 /** Values by their keys: labels, annotations, kernel parameters. */
 export type Pairs = Readonly<Record<string, string>>;
@@ -22,9 +23,6 @@ export function collectLabel(text: string, previous: Pairs | undefined): Pairs {
   const [key, value] = labelEntry(text);
   return { ...previous, [key]: value };
 }
-
-/** The prefix of berth's own labels, which keep a container's image, files and command. */
-export const RESERVED = "berth.";
 
 /** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
 export function labelEntry(text: string): [key: string, value: string] {

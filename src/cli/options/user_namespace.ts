@@ -11,11 +11,9 @@ import { EACCES, isErrno } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
+import { USERNS_LABEL } from "../common/labels.ts";
 import { printStderr } from "../text/print.ts";
 import type { NetworkMode, SharedWith } from "./namespaces.ts";
-
-/** The label that keeps the first uid of a container's own part of the subordinate ids. */
-export const USERNS_LABEL = "berth.userns";
 
 /** A wait for another create is told after so long, ms: most last no longer. */
 const QUIET_MS = 1000;

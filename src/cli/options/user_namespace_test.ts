@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { UserNamespaces, USERNS_LABEL } from "./user_namespace.ts";
+import { USERNS_LABEL } from "../common/labels.ts";
+import { UserNamespaces } from "./user_namespace.ts";
 
 Deno.test("UserNamespaces: two creates at once get two ranges", async () => {
   using temp = new TempDir();

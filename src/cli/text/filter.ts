@@ -18,6 +18,13 @@ export function parseFilter<T>(text: string, tests: FilterTests<T>): Filter {
   throw new InvalidArgumentError(`expected KEY=VALUE, KEY one of ${Object.keys(tests).join(", ")}`);
 }
 
+/** Returns whether `labels` has what docker's filter `label` asks for: `KEY`, or `KEY=VALUE`. */
+export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const at = wanted.indexOf("=");
+  if (at < 0) return Object.hasOwn(labels, wanted);
+  return labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+}
+
 /** Returns whether a row passes: of filters with one key, one is enough; each key has to be met. */
 export function passesFilters<T>(
   row: T,
