@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { TerminalInput } from "./terminal_input.ts";
+import { TerminalInput } from "./input.ts";
 
 Deno.test("TerminalInput.end: within a line the end has to be typed twice, else once", async () => {
   for (
