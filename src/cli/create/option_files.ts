@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
-import { readNamedFile } from "../../linux/fs/read_named_file.ts";
 import { seccompFileOf } from "../../oci/spec/security.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
-import { readLinesFile } from "../options/environment.ts";
+import { readLinesFile, readOptionFile } from "../options/environment.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { labelEntry, type Pairs } from "../options/pairs.ts";
 
@@ -38,8 +36,9 @@ export async function readOptionFiles(
     }
   }
   const profile = seccompFileOf(securityOpt);
-  const seccomp = profile === undefined ? {} : { [profile]: await readProfile(profile, signal) };
-  return { env, labels, seccomp };
+  if (profile === undefined) return { env, labels, seccomp: {} };
+  const text = await readOptionFile(profile, `seccomp profile ${profile}`, signal);
+  return { env, labels, seccomp: { [profile]: text } };
 }
 
 /** Splits a label of a `--label-file`. Throws a {@linkcode CliError} for one that cannot be kept. */
@@ -50,14 +49,5 @@ function labelOfFile(path: string, line: string): [key: string, value: string] {
     // Commander prints its own errors only while it parses the options.
     if (!(error instanceof InvalidArgumentError)) throw error;
     throw new CliError(`${path}: ${error.message}`, { cause: error });
-  }
-}
-
-async function readProfile(path: string, signal: AbortSignal): Promise<string> {
-  try {
-    return await readNamedFile(path, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new CliError(`seccomp profile ${path}: ${messageOf(error)}`, { cause: error });
   }
 }

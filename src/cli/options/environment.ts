@@ -46,7 +46,8 @@ function withValue(entry: string): string {
  * @throws {CliError} if it cannot be read or a name contains a blank; the signal's reason.
  */
 export async function readLinesFile(path: string, signal?: AbortSignal): Promise<string[]> {
-  const lines = (await readText(path, signal)).replace(/^\uFEFF/, "").split("\n");
+  const text = await readOptionFile(path, `cannot read ${path}`, signal);
+  const lines = text.replace(/^\uFEFF/, "").split("\n");
   return lines.flatMap((raw, index) => {
     const line = raw.replace(/\r$/, "").trimStart();
     if (line === "" || line.startsWith("#")) return [];
@@ -58,11 +59,21 @@ export async function readLinesFile(path: string, signal?: AbortSignal): Promise
   });
 }
 
-async function readText(path: string, signal?: AbortSignal): Promise<string> {
+/**
+ * Reads a file that an option names.
+ *
+ * @param subject The beginning of the message if it cannot be read.
+ * @throws {CliError} if it cannot be read; the signal's reason.
+ */
+export async function readOptionFile(
+  path: string,
+  subject: string,
+  signal?: AbortSignal,
+): Promise<string> {
   try {
     return await readNamedFile(path, { signal });
   } catch (error) {
     signal?.throwIfAborted();
-    throw new CliError(`cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new CliError(`${subject}: ${messageOf(error)}`, { cause: error });
   }
 }
