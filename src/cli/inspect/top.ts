@@ -9,7 +9,7 @@ import { Sampler } from "../common/sampler.ts";
 import type { Usage } from "../common/usage.ts";
 import { RawTerminal } from "../process_io/raw_terminal.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
-import { printProcessTable } from "./process_table.ts";
+import { printProcessTable } from "./processes.ts";
 import { TopScreen } from "./top_screen.ts";
 
 const ALTERNATE_SCREEN = "\x1b[?1049h\x1b[?25l";
