@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ROOT } from "../../scripts/root.ts";
 import type { Usage } from "../../src/cli/common/usage.ts";
 import { usageTable } from "../../src/cli/common/usage.ts";
-import { containerLines } from "../../src/cli/inspect/container_table.ts";
+import { containerLines } from "../../src/cli/inspect/container_rows.ts";
 import { TopScreen } from "../../src/cli/inspect/top_screen.ts";
 
 const PAGE = await Deno.readTextFile(`${ROOT}/docs/terminal.md`);

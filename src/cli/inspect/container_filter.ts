@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../common/labels.ts";
-import { stateWord } from "./container_fields.ts";
+import { stateWord } from "./container_rows.ts";
 
 /** docker's filters of `ps` that berth has something for. */
 export const CONTAINER_FILTERS: FilterTests<ContainerState> = {

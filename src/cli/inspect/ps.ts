@@ -8,9 +8,8 @@ import { explainFormat, type RowFormat, withRowFormat } from "../common/format_o
 import { listAllContainers } from "../common/containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
-import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { CONTAINER_FILTERS, parseContainerFilter } from "./container_filter.ts";
-import { containerLines } from "./container_table.ts";
+import { CONTAINER_FIELDS, containerLines } from "./container_rows.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { printProcesses } from "./processes.ts";
 

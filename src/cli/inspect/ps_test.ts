@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { passesFilters } from "../text/filter.ts";
 import { CONTAINER_FILTERS, parseContainerFilter } from "./container_filter.ts";
-import { containerLines } from "./container_table.ts";
+import { containerLines } from "./container_rows.ts";
 
 const base: ContainerState = {
   id: "web",

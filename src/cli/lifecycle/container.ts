@@ -8,7 +8,7 @@ import { forEachId } from "../common/ids.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";
-import { stateWord } from "../inspect/container_fields.ts";
+import { stateWord } from "../inspect/container_rows.ts";
 import { CONTAINER_FILTERS, parseContainerFilter } from "../inspect/container_filter.ts";
 import { print } from "../text/print.ts";
 

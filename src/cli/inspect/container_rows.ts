@@ -5,7 +5,9 @@ import { shortName } from "../../images/reference.ts";
 import { COMMAND_LABEL, IMAGE_LABEL, RESERVED } from "../common/labels.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
-import type { ListFields } from "../text/rows.ts";
+import { colored } from "../text/print.ts";
+import { columns, formatRows, type ListFields } from "../text/rows.ts";
+import type { Template } from "../text/template.ts";
 
 /** The fields that `ps` can show of a container, by docker's names. */
 export const CONTAINER_FIELDS: ListFields<ContainerState> = {
@@ -57,7 +59,7 @@ export function stateWord({ status, restartingAt }: ContainerState): string {
 }
 
 /** Returns whether a container has ended with a status other than 0. */
-export function hasFailed({ status, exitStatus }: ContainerState): boolean {
+function hasFailed({ status, exitStatus }: ContainerState): boolean {
   return status === "stopped" && exitStatus !== 0;
 }
 
@@ -102,4 +104,31 @@ function commandOf({ labels, bundle }: ContainerState): string {
     // The bundle has just gone, or only root may read it: a list is not to fail for a command.
   }
   return "";
+}
+
+/** Returns the columns of `berth ps` for these containers: with images and ports where there are any. */
+function defaultColumns(containers: readonly ContainerState[]): Template {
+  const anyPorts = containers.some(({ network }) => (network?.ports ?? []).length > 0);
+  const ports = anyPorts ? ["Ports"] : [];
+  const images = containers.some(({ labels }) => IMAGE_LABEL in labels) ? ["Image"] : [];
+  const names = ["ID", ...images, "Status", "RunningFor", "Pid", ...ports, "Command"];
+  return columns(CONTAINER_FIELDS, names);
+}
+
+/**
+ * Returns the lines that list containers, in the order given: the table, or what a template makes of
+ * each. `now` in ms since the epoch.
+ */
+export function containerLines(
+  containers: readonly ContainerState[],
+  now: number,
+  width: number | undefined,
+  template: Template = defaultColumns(containers),
+): string[] {
+  return formatRows(containers, template, CONTAINER_FIELDS, {
+    width,
+    now,
+    style: (text, container, field) =>
+      field === "Status" && hasFailed(container) ? colored(text, "red") : text,
+  });
 }
