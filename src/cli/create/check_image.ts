@@ -3,7 +3,7 @@ import { isRefused } from "../../linux/libc/errno.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { ImageError } from "../../images/errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { parseStopSignal } from "../options/stop_signal.ts";
+import { parseStopSignal } from "../options/stop_and_restart.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { CreateInput } from "./create_input.ts";
 import { workingDirFault } from "./working_dir.ts";

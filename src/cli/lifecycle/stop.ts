@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
-import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
+import { parseStopSignal, parseStopTimeout } from "../options/stop_and_restart.ts";
 
 /** How `stop` and `restart` stop a container. */
 export interface StopFlags {

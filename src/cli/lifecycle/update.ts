@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
-import { parseRestart, RESTART_FLAG } from "../options/restart_policy.ts";
+import { parseRestart, RESTART_FLAG } from "../options/stop_and_restart.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
 

@@ -15,9 +15,13 @@ import { type NetworkFlags, withNetwork } from "./network.ts";
 import { collectLabel, collectPair, type Pairs } from "./pairs.ts";
 import { type NamespaceOptions, parseNamespace } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
-import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
+import {
+  parseRestart,
+  parseStopSignal,
+  parseStopTimeout,
+  RESTART_FLAG,
+} from "./stop_and_restart.ts";
 import { parseUserNamespace, type UserNamespaceOptions } from "./user_namespace.ts";
 import { parseUlimit } from "./ulimits.ts";
 
