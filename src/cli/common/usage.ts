@@ -40,8 +40,8 @@ export function usageOf(id: string, before: Stats | undefined, after: Stats): Us
 const dash = (value: number | undefined, format: (value: number) => string) =>
   value === undefined ? "-" : format(value);
 
-/** Returns a field with a share in percent. */
-function percentField(
+/** Returns a field with a figure; a dash where it is not known. */
+function figureField(
   header: string,
   of: (usage: Usage) => number | undefined,
   format: (value: number) => string,
@@ -62,24 +62,16 @@ export const USAGE_FIELDS: ListFields<Usage> = {
   Name: { header: "NAME", value: ({ id }) => id },
   Container: { header: "CONTAINER", value: ({ id }) => id },
   Status: { header: "STATUS", value: ({ status }) => status ?? "" },
-  CPUPerc: percentField("CPU %", cpuShare, asDocker),
-  Memory: {
-    header: "MEMORY",
-    kind: "figure",
-    value: (usage) => dash(usage.memoryBytes, formatBytes),
-  },
+  CPUPerc: figureField("CPU %", cpuShare, asDocker),
+  Memory: figureField("MEMORY", ({ memoryBytes }) => memoryBytes, formatBytes),
   MemUsage: {
     header: "MEM USAGE / LIMIT",
     kind: "figure",
     value: (usage) =>
       `${dash(usage.memoryBytes, formatBytes)} / ${dash(usage.memoryLimitBytes, formatBytes)}`,
   },
-  MemLimit: {
-    header: "LIMIT",
-    kind: "figure",
-    value: (usage) => dash(usage.memoryLimitBytes, formatBytes),
-  },
-  MemPerc: percentField("MEM %", memoryShare, asDocker),
+  MemLimit: figureField("LIMIT", ({ memoryLimitBytes }) => memoryLimitBytes, formatBytes),
+  MemPerc: figureField("MEM %", memoryShare, asDocker),
   PIDs: {
     header: "PIDS",
     kind: "figure",
@@ -92,16 +84,8 @@ export const USAGE_FIELDS: ListFields<Usage> = {
     value: (usage) =>
       `${dash(usage.readBytes, formatBytes)} / ${dash(usage.writeBytes, formatBytes)}`,
   },
-  BlockRead: {
-    header: "READ",
-    kind: "figure",
-    value: (usage) => dash(usage.readBytes, formatBytes),
-  },
-  BlockWrite: {
-    header: "WRITTEN",
-    kind: "figure",
-    value: (usage) => dash(usage.writeBytes, formatBytes),
-  },
+  BlockRead: figureField("READ", ({ readBytes }) => readBytes, formatBytes),
+  BlockWrite: figureField("WRITTEN", ({ writeBytes }) => writeBytes, formatBytes),
 };
 
 const short = (value: number) => value.toFixed(1);
@@ -109,8 +93,8 @@ const short = (value: number) => value.toFixed(1);
 /** The fields of berth's own table, whose headers say what is in percent. */
 const TABLE_FIELDS: ListFields<Usage> = {
   ...USAGE_FIELDS,
-  CPUPerc: percentField("CPU %", cpuShare, short),
-  MemPerc: percentField("MEM %", memoryShare, short),
+  CPUPerc: figureField("CPU %", cpuShare, short),
+  MemPerc: figureField("MEM %", memoryShare, short),
 };
 
 /** The columns of the table; a status where one was asked for. */

@@ -63,18 +63,14 @@ export function infoCommand(): Command {
       if (options.json) return printJson(whole);
       const up = formatSpan(Date.now() - Date.parse(info.startedAt));
       const { total, ...states } = containers;
+      const counts = Object.entries(states).map(([state, number]) => `${state} ${number}`);
       const rows: [string, string][] = [
         ["Client", `berth ${VERSION}`],
         ["Daemon", `berth ${info.version}, pid ${info.pid}, up ${up.toLowerCase()}`],
         ["Runtime", `${info.runtime.path} ${info.runtime.version}`],
         ["State", info.state],
         ["Root", info.root],
-        [
-          "Containers",
-          `${total} (${
-            Object.entries(states).map(([key, value]) => `${key} ${value}`).join(", ")
-          })`,
-        ],
+        ["Containers", `${total} (${counts.join(", ")})`],
         ["Host", `${host.name}, ${host.os}, kernel ${host.kernel}, ${host.architecture}`],
         ["Resources", `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} memory`],
         ["Cgroups", host.cgroups],
