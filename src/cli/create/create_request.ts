@@ -85,9 +85,7 @@ function specOf(
   userNamespace: UserNamespace | undefined,
 ): Spec {
   const { options, files, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
-  const stopSignal = options.stopSignal ?? image?.config.stopSignal;
-  const workdir = options.workdir || image?.config.workingDir;
-  const user = userOf(request);
+  const { cgroupParent: parent } = options;
   const given = environmentOf({ env: options.env, ofFiles: files.env });
   // Once more, since names alone also remove what every container has.
   const env = [...mergeEnv(image?.config.env ?? [], given), ...given];
@@ -99,14 +97,15 @@ function specOf(
       env,
       mounts,
       resources: { ...resourcesFrom(options) },
-      terminal: options.tty ?? false,
-      readOnly: options.readOnly ?? false,
+      terminal: options.tty,
+      readOnly: options.readOnly,
       namespaces,
-      ...(userNamespace && { userNamespace, ownNetwork: request.network === undefined }),
-      groups: options.groupAdd ?? [],
-      rlimits: options.ulimit ?? [],
+      userNamespace,
+      ownNetwork: userNamespace && request.network === undefined,
+      groups: options.groupAdd,
+      rlimits: options.ulimit,
       openFiles: defaults.openFiles,
-      devices: options.device ?? [],
+      devices: options.device,
       security: {
         privileged: options.privileged ?? false,
         capabilities: { add: options.capAdd ?? [], drop: options.capDrop ?? [] },
@@ -114,16 +113,15 @@ function specOf(
         profiles: files.seccomp,
         defaults,
       },
-      ...(options.sysctl && { sysctl: options.sysctl }),
-      ...(options.annotation && { annotations: options.annotation }),
-      ...(options.init && { init: true }),
-      ...(stopSignal !== undefined && { stopSignal }),
-      ...(workdir && { cwd: workdir }),
-      ...(user !== undefined && { user }),
-      ...(options.hostname !== undefined && { hostname: options.hostname }),
-      ...(options.cgroupParent !== undefined && {
-        cgroupsPath: cgroupsPathBelow(options.cgroupParent, id),
-      }),
+      sysctl: options.sysctl,
+      annotations: options.annotation,
+      init: options.init,
+      stopSignal: options.stopSignal ?? image?.config.stopSignal,
+      // An empty working directory is none.
+      cwd: options.workdir || image?.config.workingDir || undefined,
+      user: userOf(request),
+      hostname: options.hostname,
+      cgroupsPath: parent === undefined ? undefined : cgroupsPathBelow(parent, id),
     }),
   };
 }

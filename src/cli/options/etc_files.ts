@@ -54,25 +54,13 @@ export interface EtcFiles {
 export function etcTexts(files: EtcFiles): Map<string, string> {
   const { hostname, hostNetwork, addressed, addHost, dns, dnsSearch, dnsOption } = files;
   const base = hostNetwork ? read("/etc/hosts") : undefined;
+  const address = addressed ? null : undefined;
+  const settings = { servers: dns, search: dnsSearch, options: dnsOption };
+  const host = read("/etc/resolv.conf") ?? "";
   return new Map([
-    [
-      "/etc/hosts",
-      hostsFile({
-        hostname,
-        ...(addressed && { address: null }),
-        ...(addHost && { extra: addHost }),
-        ...(base !== undefined && { base }),
-      }),
-    ],
+    ["/etc/hosts", hostsFile({ hostname, address, extra: addHost, base })],
     ["/etc/hostname", `${hostname}\n`],
-    [
-      "/etc/resolv.conf",
-      resolvConf(read("/etc/resolv.conf") ?? "", read(RESOLVED_FILE), hostNetwork, {
-        ...(dns && { servers: dns }),
-        ...(dnsSearch && { search: dnsSearch }),
-        ...(dnsOption && { options: dnsOption }),
-      }),
-    ],
+    ["/etc/resolv.conf", resolvConf(host, read(RESOLVED_FILE), hostNetwork, settings)],
   ]);
 }
 

@@ -11,11 +11,11 @@ export interface HostsFileOptions {
    * The container's address; left out: one of its loopback (as Debian's installer has it); null: none
    * yet, so that no line names the host.
    */
-  readonly address?: string | null;
+  readonly address?: string | null | undefined;
   /** Further names: `[name, address]`. One of {@linkcode HOST_GATEWAY} is no more than a comment. */
-  readonly extra?: readonly (readonly [name: string, address: string])[];
+  readonly extra?: readonly (readonly [name: string, address: string])[] | undefined;
   /** The host's own file, for a container in the host's network. */
-  readonly base?: string;
+  readonly base?: string | undefined;
 }
 
 /** docker's entries of a hosts file (hosts(5)). */
@@ -53,9 +53,9 @@ export function withGateway(line: string, address: string | undefined): string {
 
 /** Settings of resolv.conf(5) that replace the host's. */
 export interface DnsOptions {
-  readonly servers?: readonly string[];
-  readonly search?: readonly string[];
-  readonly options?: readonly string[];
+  readonly servers?: readonly string[] | undefined;
+  readonly search?: readonly string[] | undefined;
+  readonly options?: readonly string[] | undefined;
 }
 
 /** Where systemd-resolved keeps the servers that its stub on 127.0.0.53 asks (resolved.conf(5)). */
