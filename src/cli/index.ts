@@ -5,7 +5,7 @@ import { VERSION } from "../version.ts";
 import { attachCommand } from "./run/attach.ts";
 import { callCommand } from "./manage/call.ts";
 import { checkpointCommand } from "./lifecycle/checkpoint.ts";
-import { somePath } from "./common/command.ts";
+import { parsePath } from "./common/command.ts";
 import { exitStatusOf } from "./common/exit_status.ts";
 import { containerCommand } from "./lifecycle/container.ts";
 import { completionCommand } from "./manage/completion.ts";
@@ -57,7 +57,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")
     .version(VERSION, "-v, --version", "print the version")
-    .option("--socket <path>", "socket of the daemon", somePath)
+    .option("--socket <path>", "socket of the daemon", parsePath)
     .enablePositionalOptions()
     // Names alone, so that a summary fits on the line of its command.
     .configureHelp({

@@ -81,7 +81,7 @@ export function pluginFailed(
  * Returns the message of an error of CNI that a plugin gave; undefined for any other failure, such as that
  * it was killed.
  */
-export function saidByPlugin(
+export function pluginMessage(
   error: unknown,
   target: PluginTarget,
   command: string,

@@ -7,7 +7,7 @@ import { pinNewNamespace } from "../linux/net/namespace.ts";
 import { letUsersBindAndPing } from "../linux/net/user_rights.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
-import { saidByPlugin } from "./errors.ts";
+import { pluginMessage } from "./errors.ts";
 import type { PluginHost } from "./plugin.ts";
 import { neverStarted, runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, AttachmentStep, NetworkPaths, NetworkRecord } from "./record.ts";
@@ -57,7 +57,7 @@ export async function setUp(
         });
         await add({ done: true, result });
       } catch (error) {
-        const failure = saidByPlugin(error, target, "ADD");
+        const failure = pluginMessage(error, target, "ADD");
         if (failure !== undefined) {
           writeFailure(paths, withStep(record, index, { done: false, failure }));
         } else if (neverStarted(error)) writeFailure(paths, withStep(record, index));

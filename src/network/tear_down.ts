@@ -7,7 +7,7 @@ import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { hasInterface } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { messageOf } from "../rpc/error_text.ts";
-import { saidByPlugin } from "./errors.ts";
+import { pluginMessage } from "./errors.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
@@ -142,7 +142,7 @@ async function detach(
         config: pluginConfig(attachment, plugin, result),
       });
     } catch (error) {
-      const failure = saidByPlugin(error, target, "DEL");
+      const failure = pluginMessage(error, target, "DEL");
       if (failure === undefined) throw error;
       const failedToAdd = steps[index]?.failure;
       // A plugin that refuses its configuration in the same words whenever it is run has made nothing, and

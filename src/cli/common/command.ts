@@ -16,7 +16,7 @@ export function withSocket(command: Command): Command {
   return command.addOption(
     new Option("--socket <path>", "the daemon's socket").env("BERTH_SOCKET").default(
       DEFAULT_SOCKET,
-    ).argParser(somePath),
+    ).argParser(parsePath),
   );
 }
 
@@ -54,8 +54,8 @@ export function afterSeparator(args: readonly string[]): string[] {
   return args[0] === "--" ? args.slice(1) : [...args];
 }
 
-/** Takes a path that an option names: an empty one would be the working directory. */
-export function somePath(value: string): string {
+/** Checks a path that an option names. An empty one, which would be the working directory, is refused. */
+export function parsePath(value: string): string {
   if (value === "") throw new InvalidArgumentError("expected a path");
   return value;
 }

@@ -115,8 +115,8 @@ export class DaemonConnection implements Disposable {
         return await this.call(name, params, options);
       } catch (error) {
         // A daemon that has just started may still look for the container's shim.
-        if (isConnecting(error)) await sleep(SHIM_MS);
-        else if (await lost(peer, error)) await this.#redial(peer);
+        if (isShimConnecting(error)) await sleep(SHIM_MS);
+        else if (await isConnectionLost(peer, error)) await this.#redial(peer);
         else throw error;
         options.signal?.throwIfAborted();
       }
@@ -212,13 +212,13 @@ export async function withDaemon(
 /**
  * Returns whether the error means that the daemon has no connection to the container's shim yet.
  */
-export function isConnecting(error: unknown): boolean {
+export function isShimConnecting(error: unknown): boolean {
   return error instanceof BerthError && error.kind === "Unavailable" &&
     error.data["shim"] === "connecting";
 }
 
 /** Returns whether the error means that the connection is gone, and not that a shim is. */
-export async function lost(peer: Peer, error: unknown): Promise<boolean> {
+export async function isConnectionLost(peer: Peer, error: unknown): Promise<boolean> {
   if (!(error instanceof BerthError) || error.kind !== "Unavailable") return false;
   return await withTimeout(peer.closed, STOPPING_MS);
 }

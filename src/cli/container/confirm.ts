@@ -6,7 +6,7 @@ import { CliError } from "../common/exit_status.ts";
  *
  * @throws {CliError} without a terminal, where there is no confirmation.
  */
-export function confirmed(count: number): boolean {
+export function confirmRemoval(count: number): boolean {
   if (!Deno.stdin.isTerminal()) {
     throw new CliError("cannot ask for confirmation without a terminal; --force removes them");
   }

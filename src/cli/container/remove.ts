@@ -13,7 +13,7 @@ import { orphansOf } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 
 /** Deletes a container and what the command line has made beside it: FIFOs, overlay, volumes. */
-export async function removeContainer(
+export async function removeWithFiles(
   daemon: DaemonConnection,
   root: string,
   id: string,
@@ -30,7 +30,7 @@ export type ContainerRef = Pick<
 >;
 
 /**
- * Removes the one container that was made, as {@linkcode removeContainer} does. The daemon may have
+ * Removes the one container that was made, as {@linkcode removeWithFiles} does. The daemon may have
  * deleted it already, because its shim died. Another container that has its id by now stays.
  */
 export async function removeInstance(
@@ -91,7 +91,7 @@ export function removeLeftovers(
  * Removes what is there of an id that no container has: cancels a create, whose command then removes its
  * files, and removes the leftovers of a container that is gone. Returns whether there was anything.
  */
-export async function removeLeft(
+export async function clearId(
   daemon: DaemonConnection,
   root: string,
   id: string,

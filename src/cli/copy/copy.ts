@@ -5,7 +5,7 @@ import { CliError } from "../common/exit_status.ts";
 import { type OnSkipped, pack } from "./pack.ts";
 import type { Place } from "./place.ts";
 import { readTar } from "./tar_reader.ts";
-import { withPath } from "./with_path.ts";
+import { pathError } from "./path_error.ts";
 import { unpack, type UnpackOptions } from "./unpack.ts";
 
 /** The file or directory to copy. */
@@ -111,5 +111,5 @@ export async function extract(
 function notFound(place: Place, error: unknown): unknown {
   return errnoNameOf(error) === "ENOENT"
     ? new CliError(`${place.path}: no such file or directory`, { cause: error })
-    : withPath(place.shown, "read", error);
+    : pathError(place.shown, "read", error);
 }

@@ -10,7 +10,7 @@ import {
   read,
 } from "../../linux/fd/fd.ts";
 import { BLOCK, encodeHeader, type EntryType, padding } from "./tar_header.ts";
-import { withPath } from "./with_path.ts";
+import { pathError } from "./path_error.ts";
 
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024;
@@ -54,7 +54,7 @@ async function* packEntry(
   try {
     yield* readEntry(dir, name, as, options);
   } catch (error) {
-    throw withPath(options.shown, "read", error);
+    throw pathError(options.shown, "read", error);
   }
 }
 

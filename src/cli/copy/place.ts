@@ -4,7 +4,7 @@ import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { ContainerRoot } from "./container_root.ts";
-import { withPath } from "./with_path.ts";
+import { pathError } from "./path_error.ts";
 import { openBelow } from "./unpack.ts";
 
 /** As many symlinks are followed as the kernel does in one path. */
@@ -62,7 +62,7 @@ export class Place {
       return Deno.statSync(fdPath(fd.fd));
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw withPath(this.shown, "reach", error);
+      throw pathError(this.shown, "reach", error);
     }
   }
 
@@ -90,7 +90,7 @@ export class Place {
       return Deno.lstatSync(here).isSymlink ? Deno.readLinkSync(here) : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw withPath(this.shown, "reach", error);
+      throw pathError(this.shown, "reach", error);
     }
   }
 }

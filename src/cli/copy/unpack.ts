@@ -20,7 +20,7 @@ import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
 import type { TarItem } from "./tar_reader.ts";
-import { withPath } from "./with_path.ts";
+import { pathError } from "./path_error.ts";
 
 /** Owner and place of the files that {@linkcode unpack} makes, and a listener for others. */
 export interface UnpackOptions {
@@ -65,7 +65,7 @@ export async function unpack(
         await makeEntry(dir.fd, name, entry, content, options);
       }
     } catch (error) {
-      throw withPath(options.shown(path), "write", error);
+      throw pathError(options.shown(path), "write", error);
     }
   }
   // Last, since each file in them has changed their time, and they may be read-only; deepest first.
@@ -74,7 +74,7 @@ export async function unpack(
       using dir = options.openDirectory(path);
       finish(fdPath(dir.fd), entry, options);
     } catch (error) {
-      throw withPath(options.shown(path), "write", error);
+      throw pathError(options.shown(path), "write", error);
     }
   }
 }

@@ -4,7 +4,7 @@ import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
-import { type DaemonConnection, lost } from "../common/daemon.ts";
+import { type DaemonConnection, isConnectionLost } from "../common/daemon.ts";
 import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
@@ -86,7 +86,9 @@ async function create(
       giveUp.throwIfAborted();
       return id;
     } catch (failure) {
-      const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
+      const error = await isConnectionLost(peer, failure)
+        ? await outcome(daemon, id, mark, failure)
+        : failure;
       if (error === undefined) return id;
       await takenBack;
       stdio.undo();

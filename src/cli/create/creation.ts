@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { DaemonConnection } from "../common/daemon.ts";
 import { listAllContainers } from "../common/containers.ts";
-import { removeContainer } from "../container/remove.ts";
+import { removeWithFiles } from "../container/remove.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { findNamespaces } from "../options/namespaces.ts";
@@ -131,7 +131,7 @@ export class Creation implements AsyncDisposable {
       this.#cidFile.write(made.id);
     } catch (error) {
       // Nobody would know of it, or nobody wants it any more.
-      await removeContainer(this.#daemon, root, made.id, true).catch(printError);
+      await removeWithFiles(this.#daemon, root, made.id, true).catch(printError);
       throw error;
     }
     // The container keeps its image itself from now on.

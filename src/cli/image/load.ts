@@ -4,7 +4,7 @@ import { importTar } from "../../images/archive/import.ts";
 import { type ArchiveSource, loadArchive } from "../../images/archive/load.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
 import { openNamedFile } from "../../linux/fs/read_named_file.ts";
-import { somePath, verb, withSocket } from "../common/command.ts";
+import { parsePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printStderr } from "../text/print.ts";
@@ -22,7 +22,7 @@ export function loadCommand(): Command {
     "berth load -i app.tar",
     "docker save app | berth load",
   ))
-    .option("-i, --input <file>", "archive; default: standard input", somePath)
+    .option("-i, --input <file>", "archive; default: standard input", parsePath)
     .option("-q, --quiet", "show no progress (there is none)")
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store, daemon) => {
@@ -88,7 +88,7 @@ export function importCommand(): Command {
     "tar -C rootfs -c . | berth import --cmd sh - my/base",
   ))
     .option("--cmd <command>", "default command of containers, split at blanks")
-    .argument("<file>", "tar archive, also a compressed one; - for standard input", somePath)
+    .argument("<file>", "tar archive, also a compressed one; - for standard input", parsePath)
     .argument("[image]", "name of the image; without one it has its id alone", parseName)
     .action(
       async (

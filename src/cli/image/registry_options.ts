@@ -5,7 +5,7 @@ import { parsePlatform, type Platform } from "../../images/image_config.ts";
 import type { PullOptions } from "../../images/pull.ts";
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { somePath } from "../common/command.ts";
+import { parsePath } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The options that say how to speak with a registry, and which image of a list to take. */
@@ -15,7 +15,11 @@ export type RegistryOptions = Pick<PullOptions, "creds" | "authfile" | "tlsVerif
 export function withRegistry(command: Command): Command {
   return command
     .option("--creds <user:password>", "credentials for the registry")
-    .option("--authfile <file>", "credentials as skopeo login or docker login wrote them", somePath)
+    .option(
+      "--authfile <file>",
+      "credentials as skopeo login or docker login wrote them",
+      parsePath,
+    )
     .option("--tls-verify <bool>", "false: accept HTTP and any certificate", parseBoolean)
     .option(
       "--platform <os/arch[/variant]>",

@@ -18,7 +18,7 @@ import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";
-import { sayLayers, usedImages, withStore } from "./store.ts";
+import { reportLayers, usedImages, withStore } from "./store.ts";
 
 /** `berth image rm` and `berth rmi` */
 export function rmiCommand(name: "rm" | "rmi"): Command {
@@ -87,11 +87,11 @@ export function pruneImagesCommand(): Command {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           const wanted = (image: StoredImage) => filter.every((passes) => passes(store, image));
-          const how = { all, wanted, signal, onLayers: sayLayers };
+          const how = { all, wanted, signal, onLayers: reportLayers };
           const removed = await lockedBy(store, daemon, signal, (lock, used) =>
             pruneImages(store, lock, used, how));
           show(removed);
-          const rest = { onLayers: sayLayers, onRemoved: showDeleted };
+          const rest = { onLayers: reportLayers, onRemoved: showDeleted };
           const free = await removeUnusable(store, () =>
             usedImages(daemon), rest);
           sayLater(store, removed.later);

@@ -48,14 +48,16 @@ export async function whileUsing<T>(
  * use. An error is printed: what it leaves, the next command removes.
  */
 export async function cleanUp(store: ImageStore, daemon: DaemonConnection): Promise<void> {
-  await removeUnusable(store, () => usedImages(daemon), { onLayers: sayLayers }).catch(printError);
+  await removeUnusable(store, () => usedImages(daemon), { onLayers: reportLayers }).catch(
+    printError,
+  );
 }
 
 /** So many layers take a while to be removed, which is told. */
 const MANY_LAYERS = 20;
 
 /** Prints why a command does not end yet, where it removes many layers. */
-export function sayLayers(count: number): void {
+export function reportLayers(count: number): void {
   if (count < MANY_LAYERS) return;
   printStderr(`Removing ${count} layers of images that were not pulled to the end.`);
 }

@@ -2,7 +2,7 @@
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { shortName } from "../../images/reference.ts";
-import { COMMAND_LABEL, IMAGE_LABEL, RESERVED } from "../common/labels.ts";
+import { COMMAND_LABEL, IMAGE_LABEL, LABEL_PREFIX } from "../common/labels.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
 import { colored } from "../text/print.ts";
@@ -46,7 +46,7 @@ export const CONTAINER_FIELDS: ListFields<ContainerState> = {
     header: "LABELS",
     value: ({ labels }) =>
       // Those of berth's own are no business of a person.
-      Object.entries(labels).filter(([key]) => !key.startsWith(RESERVED))
+      Object.entries(labels).filter(([key]) => !key.startsWith(LABEL_PREFIX))
         .map(([key, value]) => `${key}=${value}`).join(),
   },
   Label: { header: "LABEL", value: ({ labels }, _now, key = "") => labels[key] ?? "" },

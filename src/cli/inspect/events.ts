@@ -6,7 +6,7 @@ import { collect, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { parseWhole } from "../options/resources.ts";
-import { visible } from "../text/format.ts";
+import { escapeControls } from "../text/format.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
 
 interface EventsOptions {
@@ -98,10 +98,10 @@ export function eventLine(event: Event): string {
       : undefined,
     event.synthetic ? "synthetic" : undefined,
     // A container that may make cgroups names them.
-    event.oom ? `kills=${event.oom.kills} cgroup=${visible(event.oom.cgroup)}` : undefined,
+    event.oom ? `kills=${event.oom.kills} cgroup=${escapeControls(event.oom.cgroup)}` : undefined,
     event.path !== undefined ? `path=${event.path}` : undefined,
     event.restart ? `count=${event.restart.count} at=${event.restart.at}` : undefined,
-    event.error !== undefined ? `error=${visible(JSON.stringify(event.error))}` : undefined,
+    event.error !== undefined ? `error=${escapeControls(JSON.stringify(event.error))}` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(" ");
 }

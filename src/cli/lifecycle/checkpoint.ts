@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
-import { somePath, verb, withSocket } from "../common/command.ts";
+import { parsePath, verb, withSocket } from "../common/command.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
-import { isConnecting, withDaemon } from "../common/daemon.ts";
+import { isShimConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
@@ -27,7 +27,7 @@ export function checkpointCommand(): Command {
     .option(
       "--path <dir>",
       "directory of the checkpoint; default: <root>/checkpoints/<id>",
-      somePath,
+      parsePath,
     )
     .option("--exit", "stop the container afterwards")
     .argument("<id>", "container")
@@ -42,7 +42,7 @@ export function checkpointCommand(): Command {
           await daemon.call("container.checkpoint", { id, path, exit: options.exit });
         } catch (error) {
           // It is not known to have failed: the runtime may still write, and succeed.
-          if (error instanceof UnavailableError && !isConnecting(error)) {
+          if (error instanceof UnavailableError && !isShimConnecting(error)) {
             throw new CliError(unknownEnd(id, path, error), { cause: error });
           }
           await removeAllButLog(path);

@@ -6,7 +6,7 @@ import { collectParsed, verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/ids.ts";
 import { listAllContainers } from "../common/containers.ts";
-import { confirmed } from "../container/confirm.ts";
+import { confirmRemoval } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_rows.ts";
 import { CONTAINER_FILTERS, parseContainerFilter } from "../inspect/container_filter.ts";
@@ -55,7 +55,7 @@ function pruneContainersCommand(): Command {
         if (ids.length === 0) return;
         if (!options.force) {
           ids.forEach(print);
-          if (!confirmed(ids.length)) return;
+          if (!confirmRemoval(ids.length)) return;
         }
         const { root } = await daemon.call("daemon.info", {});
         await forEachId(ids, async (id) => {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { somePath, verb, withSocket } from "../common/command.ts";
+import { parsePath, verb, withSocket } from "../common/command.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { Interruption, leave } from "../common/interruptible.ts";
 import { createDetached } from "../create/create_container.ts";
-import { removeContainer } from "../container/remove.ts";
+import { removeWithFiles } from "../container/remove.ts";
 import { readForRestore, restoreParams } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
 
@@ -25,7 +25,7 @@ export function restoreCommand(): Command {
     .option(
       "--path <dir>",
       "directory of the checkpoint; default: <root>/checkpoints/<id>",
-      somePath,
+      parsePath,
     )
     .option("-i, --interactive", "keep standard input open, for berth attach")
     .argument("<new-id>", "container to make")
@@ -46,7 +46,7 @@ export function restoreCommand(): Command {
           await daemon.call("container.start", { id });
           signal.throwIfAborted();
         } catch (error) {
-          await removeContainer(daemon, root, id, true);
+          await removeWithFiles(daemon, root, id, true);
           throw error;
         }
         print(id);

@@ -6,7 +6,7 @@ import { DaemonConnection } from "../common/daemon.ts";
 import { forEachId } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf } from "../container/container_dirs.ts";
-import { removeContainer, removeLeft } from "../container/remove.ts";
+import { clearId, removeWithFiles } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 
 interface RmOptions {
@@ -35,14 +35,14 @@ export function rmCommand(): Command {
       await forEachId(ids, async (id) => {
         if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });
         try {
-          await removeContainer(daemon, root, id, options.force ?? false);
+          await removeWithFiles(daemon, root, id, options.force ?? false);
         } catch (error) {
           if (error instanceof FailedPreconditionError && !options.force) {
             throw new CliError(`${error.message}: berth rm --force ${id}`, { cause: error });
           }
           if (!(error instanceof NotFoundError)) throw error;
           if (!options.force) throw withOrphans(error, orphansOf(root, id));
-          if (!await removeLeft(daemon, root, id)) throw error;
+          if (!await clearId(daemon, root, id)) throw error;
         }
         print(id);
       });

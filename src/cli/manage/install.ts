@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Argument, type Command, Option } from "commander";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { somePath, verb } from "../common/command.ts";
+import { parsePath, verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { CliError } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
@@ -35,11 +35,11 @@ export function installCommand(daemon: DaemonProgram): Command {
     )
     .addOption(
       new Option("--prefix <path>", "directory of share, for docs (default: /usr/local)")
-        .argParser(somePath),
+        .argParser(parsePath),
     )
     .addOption(
       new Option("--dir <path>", "directory of the shim's file (default: /usr/local/bin)")
-        .argParser(somePath),
+        .argParser(parsePath),
     )
     .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
     .option("--no-waiting", "have no process wait to be the next shim: a slower start")

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/containers.ts";
-import { confirmed } from "../container/confirm.ts";
+import { confirmRemoval } from "../container/confirm.ts";
 import { OrphanRemoval } from "../container/orphan_removal.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { print, printStderr } from "../text/print.ts";
@@ -27,7 +27,7 @@ export function pruneCommand(): Command {
         }
         if (orphans.length === 0) return;
         orphans.forEach(print);
-        if (!options.force && !confirmed(orphans.length)) return;
+        if (!options.force && !confirmRemoval(orphans.length)) return;
         // A container may have been created of such an id since that was asked.
         using removal = new OrphanRemoval(orphans);
         const { old: still } = await find();

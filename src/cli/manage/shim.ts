@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { somePath, verb } from "../common/command.ts";
+import { parsePath, verb } from "../common/command.ts";
 import { dialFor } from "../common/daemon.ts";
 import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
@@ -13,7 +13,7 @@ export function shimCommand(): Command {
     "berth shim state --bundle /run/berth/linux/web",
     `berth shim kill --bundle /run/berth/linux/web '{"signal":"TERM"}'`,
   )
-    .requiredOption("--bundle <dir>", "the container's bundle directory", somePath)
+    .requiredOption("--bundle <dir>", "the container's bundle directory", parsePath)
     .argument("<verb>", "connect, state, pids, kill, wait, … or events to follow them")
     .argument("[params]", "its params, a JSON object; - reads them from standard input", "{}")
     .action(async (name: string, params: string, options: { bundle: string }) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
-import { addAlias, collect, collectParsed, somePath } from "../common/command.ts";
+import { addAlias, collect, collectParsed, parsePath } from "../common/command.ts";
 import { withRegistry } from "../image/registry_options.ts";
 import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
@@ -141,10 +141,10 @@ function withProcess(command: Command): void {
   const workdir = new Option("-w, --workdir <dir>", "working directory");
   command
     .option("--rm", "remove the container when it has exited")
-    .option("--name <id>", "the container's id; default: a random one", someName)
-    .option("--rootfs <dir>", "directory with the root filesystem", somePath)
+    .option("--name <id>", "the container's id; default: a random one", parseName)
+    .option("--rootfs <dir>", "directory with the root filesystem", parsePath)
     .option("--overlay", "write to a layer of the container instead of to --rootfs")
-    .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", somePath)
+    .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", parsePath)
     .addOption(
       new Option("--pull <when>", "when to pull the image; missing by default").choices([
         "missing",
@@ -232,10 +232,10 @@ function withManagement(command: Command): Command {
       "when to restart the container; on-failure:5 gives up after 5 times",
       parseRestart,
     )
-    .option("--cidfile <file>", "write the container's id to this file", somePath)
-    .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
+    .option("--cidfile <file>", "write the container's id to this file", parsePath)
+    .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", parsePath)
     .option("--group <name>", "share one shim process with the group's other containers")
-    .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", somePath)
+    .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", parsePath)
     .addOption(
       new Option("--log-driver <driver>", "log driver; the config sets the default")
         .choices(["cri", "raw", "none"]),
@@ -246,7 +246,7 @@ function withManagement(command: Command): Command {
 }
 
 /** Refuses the empty name before an image is pulled for it; any other is looked at where it is used. */
-function someName(text: string): string {
+function parseName(text: string): string {
   if (text === "") throw new InvalidArgumentError("expected a name; without --name it is random");
   return text;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
-import { RESERVED } from "../common/labels.ts";
+import { LABEL_PREFIX } from "../common/labels.ts";
 
 /** Values by their keys: labels, annotations, kernel parameters. */
 export type Pairs = Readonly<Record<string, string>>;
@@ -30,8 +30,10 @@ export function labelEntry(text: string): [key: string, value: string] {
   if (key === "") {
     throw new InvalidArgumentError(`a label cannot be called ${JSON.stringify(key)}`);
   }
-  if (key.startsWith(RESERVED)) {
-    throw new InvalidArgumentError(`${key}: labels that begin with ${RESERVED} are berth's own`);
+  if (key.startsWith(LABEL_PREFIX)) {
+    throw new InvalidArgumentError(
+      `${key}: labels that begin with ${LABEL_PREFIX} are berth's own`,
+    );
   }
   return [key, value];
 }

@@ -7,9 +7,9 @@ import { checkId } from "../common/ids.ts";
 import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
-import { withPath } from "../copy/with_path.ts";
+import { pathError } from "../copy/path_error.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
-import { visible } from "../text/format.ts";
+import { escapeControls } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 
 interface CpOptions {
@@ -68,7 +68,7 @@ async function run(
 ): Promise<void> {
   using root = await ContainerRoot.open(daemon, from.id ?? to.id ?? "");
   const onSkipped = (path: string, reason: string) =>
-    printStderr(`berth: ${visible(path)} is not copied: ${reason}`);
+    printStderr(`berth: ${escapeControls(path)} is not copied: ${reason}`);
   const place = ({ id, path }: Side) => new Place(path, id === undefined ? undefined : root);
   if (from.id === undefined && from.path === "-") {
     // The owners of an archive are those that it names.
@@ -97,7 +97,7 @@ async function* readInput() {
   const buffer = new Uint8Array(64 * 1024);
   const read = () =>
     Deno.stdin.read(buffer).catch((error) => {
-      throw withPath("standard input", "read", error);
+      throw pathError("standard input", "read", error);
     });
   for (let length; (length = await read()) !== null;) yield buffer.slice(0, length);
 }

@@ -7,7 +7,7 @@ import { Interruption, leave } from "../common/interruptible.ts";
 import { CliError } from "../common/exit_status.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
-import { type ContainerRef, removeContainer, removeInstance } from "../container/remove.ts";
+import { type ContainerRef, removeInstance, removeWithFiles } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd, statusOf } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
@@ -115,7 +115,7 @@ async function start(
     await daemon.call("container.start", { id });
     signal.throwIfAborted();
   } catch (error) {
-    await removeContainer(daemon, creation.root, id, true).catch((failure) => {
+    await removeWithFiles(daemon, creation.root, id, true).catch((failure) => {
       // With --rm the daemon may have been faster.
       if (!(failure instanceof NotFoundError)) throw failure;
     });

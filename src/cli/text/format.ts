@@ -85,9 +85,9 @@ function explain(_all: string, why: string, call?: string, path?: string): strin
   return `${path === undefined ? "" : `cannot ${done} ${path}: `}${why}: ${advice}`;
 }
 
-/** Returns the message of an error in one line, as {@linkcode visible} has it. */
+/** Returns the message of an error in one line, as {@linkcode escapeControls} has it. */
 export function errorLine(error: unknown): string {
-  return visible(
+  return escapeControls(
     messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ").replace(EXHAUSTED, explain),
   );
 }
@@ -96,7 +96,7 @@ export function errorLine(error: unknown): string {
  * Returns text with its control characters escaped. Text from an image, a registry or a container, or
  * names that these chose, must not reach a terminal as its commands.
  */
-export function visible(text: string): string {
+export function escapeControls(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(2, "0");
     return character === "\t" ? " " : `\\x${code}`;

@@ -8,7 +8,7 @@ import { CliError } from "../common/exit_status.ts";
  *
  * @param verb What was done with it.
  */
-export function withPath(path: string, verb: "reach" | "read" | "write", error: unknown): unknown {
+export function pathError(path: string, verb: "reach" | "read" | "write", error: unknown): unknown {
   const why = errnoMessageOf(error);
   if (why === undefined) return error;
   return new CliError(`cannot ${verb} ${path}: ${why}`, { cause: error });
