@@ -125,13 +125,16 @@ export function commandOf(
   return args;
 }
 
-/** `["NONE"]` turns off what a base image asks for (docker's image spec); without a test nothing is asked. */
+/**
+ * Returns whether an image wants health checks. `["NONE"]` turns off those of a base image (docker's image
+ * spec).
+ */
 function wantsHealthcheck(value: unknown): boolean {
   const test = isRecord(value) ? value["Test"] : undefined;
   return Array.isArray(test) && test.length > 0 && test[0] !== "NONE";
 }
 
-/** As docker has it: a path without a slash at its beginning is one below the root directory. */
+/** Returns an absolute path: as docker has it, a relative one is below the root directory. */
 function absolute(path: string): string {
   return path.startsWith("/") ? path : `/${path}`;
 }
@@ -150,7 +153,7 @@ function strings(record: Record<string, unknown>, name: string): string[] {
   return value;
 }
 
-/** A set, which the config writes as an object with empty objects as values. */
+/** Returns a set, which the config writes as an object with empty objects as values. */
 function keys(record: Record<string, unknown>, name: string): string[] {
   const value = record[name] ?? {};
   if (!isRecord(value)) throw new ImageError(`the image's ${name} is no set`);

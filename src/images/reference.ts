@@ -93,7 +93,10 @@ function splitOnce(text: string, at: number): [string, string | undefined] {
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** The first component is a registry if it looks like one (docker's rule): a dot, a port, localhost. */
+/**
+ * Splits a path into registry and repository. By docker's rule the first component is a registry if it looks
+ * like one: a dot, a port, localhost.
+ */
 function splitDomain(path: string): [domain: string, repository: string] {
   const [first, rest] = splitOnce(path, path.indexOf("/"));
   const isDomain = rest !== undefined &&

@@ -156,7 +156,7 @@ const ADVICE: readonly (readonly [RegExp, (...groups: (string | undefined)[]) =>
   ],
 ];
 
-/** All of arm64 that images are for is v8, which nobody says. */
+/** Returns the variant behind an architecture; none for arm64, whose images are all for v8. */
 function variantText(architecture: string, variant: string | undefined): string {
   return variant === undefined || architecture === "arm64" ? "" : `/${variant}`;
 }

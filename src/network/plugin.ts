@@ -113,7 +113,7 @@ async function start(
   }
 }
 
-/** The name is that of the `CNI_` variables of the specification, "Parameters". */
+/** Returns the environment of a plugin: CNI specification, "Parameters". */
 function environment(dirs: readonly string[], call: PluginCall): Record<string, string> {
   return {
     PATH: pluginPath(),

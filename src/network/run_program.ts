@@ -128,7 +128,7 @@ class CapturedOutput implements Disposable {
     return this.#writer.fd;
   }
 
-  /** The program has its own end by now. */
+  /** Closes the end for writing, of which the program has its own by now. */
   started(): void {
     this.#writer[Symbol.dispose]();
   }

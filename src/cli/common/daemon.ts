@@ -60,7 +60,7 @@ export class DaemonConnection implements Disposable {
     this.#client = this.#use(peer);
   }
 
-  /** Connects. Throws a {@linkcode CliError} that says how to start a daemon when there is none. */
+  /** Connects to the daemon. Throws a {@linkcode CliError} that says how to start one if there is none. */
   static async connect(socket: string): Promise<DaemonConnection> {
     return new DaemonConnection(socket, await DaemonConnection.#dial(socket));
   }

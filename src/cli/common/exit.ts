@@ -52,7 +52,7 @@ export function reportUnknownStatus(
   }
 }
 
-/** How the last container of an id has exited, as the journal says. */
+/** Returns the exit of the last container of an id, as the journal has it. */
 async function lastExit(daemon: DaemonConnection, id: string): Promise<ProcessExit | undefined> {
   let last: Event | undefined;
   for (let after = 0;;) {

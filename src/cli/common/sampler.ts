@@ -13,7 +13,7 @@ export class Sampler {
   #last: ReadonlyMap<string, Stats> | undefined;
   #states: ReadonlyMap<string, ContainerState["status"]> = new Map();
 
-  /** `ids`: which containers; none: all that run. */
+  /** @param ids The containers; empty for all that run. */
   constructor(daemon: DaemonConnection, ids: readonly string[]) {
     this.#daemon = daemon;
     this.#ids = ids;

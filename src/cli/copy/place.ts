@@ -15,7 +15,7 @@ export class Place {
   readonly path: string;
   readonly #root: ContainerRoot | undefined;
 
-  /** `root`: that of the container, if it is in one. */
+  /** @param root The root of the container, if the path is in one. */
   constructor(path: string, root: ContainerRoot | undefined) {
     this.path = path;
     this.#root = root;

@@ -70,7 +70,7 @@ export function padding(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array((BLOCK - size % BLOCK) % BLOCK);
 }
 
-/** `"<length> <key>=<value>\n"`, in which the length counts itself. */
+/** Returns `"<length> <key>=<value>\n"`, in which the length counts itself. */
 function paxRecord(key: string, value: string): string {
   const rest = encoder.encode(` ${key}=${value}\n`).length;
   let length = rest + String(rest).length;

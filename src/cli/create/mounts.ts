@@ -187,7 +187,7 @@ export async function volumeMounts(
   return await makeVolumes(dir, path, volumes, owner);
 }
 
-/** The overlay of the container's own layer, in `dir`, on what is below it. */
+/** Returns the overlay of the container's own layer, in `dir`, on the layers below it. */
 export function overlayOn(
   { path, lowers }: Rootfs,
   dir: string,

@@ -55,7 +55,7 @@ export interface Rootfs extends Disposable {
   /** The command and its arguments. */
   readonly args: readonly string[];
   readonly image: ContainerImage | undefined;
-  /** Once it is disposed of, removes the images that were to be removed while it was held. */
+  /** Removes the images that were to be removed while it was held; called once it is disposed of. */
   finishRemovals(): Promise<void>;
 }
 
@@ -162,7 +162,7 @@ async function holdImage(
   };
 }
 
-/** {@linkcode checkUserFiles} of a directory that this user may not look into; the runtime may. */
+/** Runs {@linkcode checkUserFiles} on a directory, unless this user may not look into it; the runtime may. */
 function checkVisibleUserFiles(rootfs: string): void {
   try {
     checkUserFiles(rootfs);

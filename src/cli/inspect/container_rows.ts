@@ -85,8 +85,9 @@ function statusOf(container: ContainerState, now: number): string {
 }
 
 /**
- * The OOM killer kills with SIGKILL, so that it is no reason for any other end. Whether this SIGKILL
- * was its own is not known: the kernel only counts how many processes of a cgroup it has killed.
+ * Returns the exit status for people. The OOM killer kills with SIGKILL, so that it is no reason for any
+ * other end. It is not known whether this SIGKILL was its own: the kernel only counts how many processes
+ * of a cgroup it has killed.
  */
 function exitOf({ exitStatus, exitStatusUnknown, oomKilled }: ContainerState): string {
   const oom = oomKilled && exitStatus === 128 + SIGKILL;

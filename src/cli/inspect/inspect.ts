@@ -77,8 +77,8 @@ export function inspectCommand(): Command {
 }
 
 /**
- * The limits of a container, as its spec has them after every update; without the rules for
- * devices, which are many. Nothing where this user may not read the spec.
+ * Returns the limits of a container, as its spec has them after every update; without the rules for
+ * devices, which are many. Returns none where this user may not read the spec.
  */
 function resourcesIn(config: string): { readonly resources?: Record<string, unknown> } {
   let text: string;

@@ -56,7 +56,10 @@ export function logsCommand(): Command {
     });
 }
 
-/** A number of lines, or docker's `all`, for which a negative number stands. Throws commander's `InvalidArgumentError`. */
+/**
+ * Parses a number of lines, or docker's `all`, for which a negative number stands. Throws commander's
+ * `InvalidArgumentError`.
+ */
 export function parseTail(text: string): number | "all" {
   return /^(?:all|-\d+)$/.test(text) ? "all" : parseWhole(0)(text);
 }

@@ -63,7 +63,7 @@ export function psCommand(): Command {
     });
 }
 
-/** Whether the output is not the table of all containers, which a person reads. */
+/** Returns whether the output is not the table of all containers, which a person reads. */
 function isForPrograms({ json, quiet, format, filter, latest, last }: PsOptions): boolean {
   const some = latest || last !== undefined || (filter?.length ?? 0) > 0;
   return json === true || quiet === true || format !== undefined || some;
@@ -90,7 +90,7 @@ async function mentionOrphans(
   );
 }
 
-/** The containers that the options ask for; as docker has it, the newest first. */
+/** Returns the containers that the options ask for; as docker has it, the newest first. */
 function chosen(containers: readonly ContainerState[], options: PsOptions): ContainerState[] {
   const found = containers
     .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))

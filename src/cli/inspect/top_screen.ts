@@ -92,7 +92,7 @@ function title(usages: readonly Usage[], states: ReadonlyMap<string, string>): s
   ].join("  ");
 }
 
-/** The most first, names in their order; what is equal by name, so that rows do not jump. */
+/** Compares usages: the most first, names in their order. Equal ones go by name, so that rows do not jump. */
 function compare(key: SortKey, a: Usage, b: Usage): number {
   const most = (value: (usage: Usage) => number | undefined) => (value(b) ?? 0) - (value(a) ?? 0);
   const by = {

@@ -98,12 +98,12 @@ export class CriPrinter {
     await this.flush();
   }
 
-  /** A file has ended: what is incomplete stays so, being the rest of a writer that was killed. */
+  /** Drops an incomplete record at the end of a file: its writer was killed. */
   fileEnded(): void {
     this.#rest = new Uint8Array(0);
   }
 
-  /** The log has ended: prints the lines that were kept. */
+  /** Prints the lines that were kept, at the end of the log. */
   async end(): Promise<void> {
     await this.flush();
     for (const stream of ["stdout", "stderr"] as const) {

@@ -26,8 +26,8 @@ export function shutdownCommand(): Command {
 }
 
 /**
- * A container with a restart policy is kept, and comes back with the machine if its policy says so.
- * Any other is deleted with its log; what else it has in the daemon's root directory stays.
+ * Stops a container. One with a restart policy is kept, and comes back with the machine if its policy
+ * says so. Any other is deleted with its log; its other files in the daemon's root directory stay.
  */
 async function shutDown(daemon: DaemonConnection, id: string): Promise<void> {
   try {

@@ -40,17 +40,17 @@ const MAX_SECONDS = 86_400;
 
 const BINARY_UNITS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4 };
 
-/** Bytes from `64m`, `1.5GiB`, `4096`. Throws commander's `InvalidArgumentError`. */
+/** Parses bytes from `64m`, `1.5GiB`, `4096`. Throws commander's `InvalidArgumentError`. */
 export function parseBytes(text: string): number {
   return bytesFrom(text, "");
 }
 
-/** Bytes as {@linkcode parseBytes} takes them, or -1, which is no limit. Throws as it does. */
+/** Parses bytes as {@linkcode parseBytes} does, or -1, which is no limit. Throws as it does. */
 export function parseBytesLimit(text: string): number {
   return text === "-1" ? -1 : bytesFrom(text, ", or -1 for no limit");
 }
 
-/** `besides`: what else the option takes. */
+/** Parses bytes; the error also names `besides`, other values that the option takes. */
 function bytesFrom(text: string, besides: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([bkmgt])?(?:i?b)?$/i.exec(text);
   const value = Number(match?.[1]);
@@ -65,7 +65,8 @@ function bytesFrom(text: string, besides: string): number {
 }
 
 /**
- * CPUs from `0.5` or `2`, at most as many as there are. Throws commander's `InvalidArgumentError`.
+ * Parses CPUs such as `0.5` or `2`, at most as many as there are. Throws commander's
+ * `InvalidArgumentError`.
  */
 export function parseCpus(text: string): number {
   const value = Number(text);
@@ -146,7 +147,7 @@ export function resourcesFrom(options: ResourceOptions): ResourceLimits {
   };
 }
 
-/** Seconds > 0. Throws commander's `InvalidArgumentError`. */
+/** Parses seconds above 0. Throws commander's `InvalidArgumentError`. */
 export function parseSeconds(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {

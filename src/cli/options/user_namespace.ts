@@ -121,7 +121,7 @@ async function lockRanges(root: string): Promise<FileLock | undefined> {
   }
 }
 
-/** As docker: what belongs to the host's user namespace would not obey the container's root. */
+/** Refuses, as docker does, to share namespaces of the host: they would not obey the container's root. */
 function refuseShared({ privileged, network, pid, ipc }: UserNamespaceOptions): void {
   const shared = [
     ...privileged ? ["--privileged"] : [],

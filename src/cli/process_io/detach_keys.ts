@@ -20,7 +20,7 @@ export class DetachKeys {
   readonly #keys: Uint8Array;
   #matched = 0;
 
-  /** `keys` are the bytes of the sequence; none: nothing ever detaches. */
+  /** @param keys The bytes of the sequence; without any nothing ever detaches. */
   constructor(keys: Uint8Array = parseDetachKeys(DEFAULT_KEYS)) {
     this.#keys = keys;
   }

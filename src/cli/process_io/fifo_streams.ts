@@ -52,7 +52,7 @@ export class FifoStreams implements Disposable {
     return end;
   }
 
-  /** From now on the ends are open only as long as the other side holds its own. */
+  /** Lets go of the other ends: these are open only as long as the other side holds its own. */
   release(): void {
     for (const file of this.#held) file.close();
     this.#held = [];

@@ -30,9 +30,9 @@ export interface Output {
   /** Resolves when nothing more is copied. */
   readonly ended: Promise<OutputEnd>;
   /**
-   * For when the process has exited: resolves when everything it wrote is copied. Output that
-   * another process still holds open is given up after `quietMs` without a byte, and after
-   * {@linkcode DRAIN_MS} where that process goes on writing.
+   * Waits until everything is copied that the process, which has exited, wrote. Output that another
+   * process still holds open is given up after `quietMs` without a byte, and after {@linkcode DRAIN_MS}
+   * where that process goes on writing.
    */
   drain(quietMs: number): Promise<void>;
 }
@@ -50,14 +50,14 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Meaning of an error of writing output: the reader has gone, or the error must be reported. */
+/** Returns `unwritable` if the reader of an output has gone; throws any other error of a write. */
 export function unwritable(sink: Sink, error: unknown): "unwritable" {
   if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
   const name = sink === Deno.stderr ? "standard error" : "standard output";
   throw new CliError(`cannot write ${name}: ${errorLine(error)}`, { cause: error });
 }
 
-/** Reads; null at the end, and also when the file is closed under the read. */
+/** Reads from a file; null at its end, and also when it is closed under the read. */
 async function readUntilClosed(file: Deno.FsFile, buffer: Uint8Array): Promise<number | null> {
   try {
     return await file.read(buffer);
@@ -128,7 +128,7 @@ export class FileOutput implements Output {
   readonly ended: Promise<OutputEnd>;
   readonly #exited = new AbortController();
 
-  /** `lingerMs`: how long after the exit the file may still grow, for a shim that copies a pty. */
+  /** @param lingerMs The time that the file may still grow after the exit, for a shim that copies a pty. */
   constructor(file: Deno.FsFile, path: string, sink: Sink, lingerMs: number) {
     this.ended = this.#copy(file, path, sink, lingerMs);
   }

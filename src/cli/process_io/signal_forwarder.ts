@@ -37,7 +37,7 @@ export class SignalForwarder implements Disposable {
     this.#waits?.(signal, this.#pending);
   }
 
-  /** From now on each signal is given to `deliver`, first those that have come already. */
+  /** Gives each signal from now on to `deliver`, first those that have come already. */
   deliver(deliver: (signal: Deno.Signal) => void): void {
     this.#deliver = deliver;
     for (const signal of this.#pending.splice(0)) deliver(signal);

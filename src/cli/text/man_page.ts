@@ -85,7 +85,7 @@ function commandSection(help: Help, command: Command, parents: readonly string[]
   ];
 }
 
-/** The arguments, options and subcommands of a command. */
+/** Returns the arguments, options and subcommands of a command. */
 function parts(help: Help, command: Command, names: readonly string[]): string[] {
   return [
     ...help.visibleArguments(command).flatMap((argument) =>
@@ -111,7 +111,7 @@ function usage(help: Help, command: Command): string {
   return help.commandUsage(command).replace(/^.*?(?=\[options\]|<|\[|$)/s, "");
 }
 
-/** A character as groff_char(7) names it. */
+/** Returns a character as groff_char(7) names it. */
 function hex(char: string): string {
   return (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
 }

@@ -10,7 +10,7 @@ export interface ListField<Row> {
   readonly header: string;
   /** `figure`: on the right, and not cut on a narrow screen. */
   readonly kind?: "figure";
-  /** `now` in ms since the epoch; `argument` is what a template gives, as in `{{.Label "key"}}`. */
+  /** Returns its text; `now` in ms since the epoch, `argument` is a template's, as in `{{.Label "key"}}`. */
   value(row: Row, now: number, argument?: string): string;
 }
 

@@ -108,7 +108,7 @@ class ExpressionParser {
     return left;
   }
 
-  /** `piped` is the last argument, as Go has it. */
+  /** Reads a call, or a value with its arguments; `piped` is the last argument, as Go has it. */
   #command(piped?: Expression): Expression {
     const first = this.#tokens[this.#at] ?? "";
     if (/^[A-Za-z]/.test(first) && first !== "true" && first !== "false") {

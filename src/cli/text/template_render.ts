@@ -107,7 +107,7 @@ function hasFunctions(value: object): boolean {
   return Object.values(value).some((member) => typeof member === "function");
 }
 
-/** As Go's `index` does, the key is taken as it is. */
+/** Returns an element as Go's `index` does: the key is taken as it is. */
 function elementOf(value: unknown, key: unknown): unknown {
   if (value === undefined || value === null) return undefined;
   if (Array.isArray(value) && typeof key === "number") {
@@ -128,7 +128,7 @@ function lengthOf(value: unknown): number {
   throw new TypeError(`${textOf(value)} has no length`);
 }
 
-/** As Go: nothing, false, 0 and what is empty are not true. */
+/** Returns whether Go takes a value for true: not undefined, null, false, 0 and empty ones. */
 function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (isRecord(value)) return Object.keys(value).length > 0;
