@@ -11,7 +11,7 @@ import type { Deliver } from "./events/forwarder.ts";
 import { Forwarder } from "./events/forwarder.ts";
 import type { ContainerdLog } from "./log.ts";
 import { TaskService } from "./task/service.ts";
-import { serveConnection } from "./ttrpc/server.ts";
+import { closeConnection, serveConnection } from "./ttrpc/server.ts";
 
 /** How long a shim stays with neither a container nor a connection, in milliseconds. */
 const IDLE_MS = 60_000;
@@ -101,7 +101,7 @@ export class ContainerdShim {
     } catch (error) {
       this.#options.log.write("error", `serving a connection: ${stackOf(error)}`);
     }
-    close(conn);
+    closeConnection(conn);
     this.#connections.delete(conn);
     this.#watchIdle();
   }
@@ -133,18 +133,9 @@ export class ContainerdShim {
     // The answer to the shutdown has been on its way for that long.
     await yieldToEventLoop();
     this.#idle?.[Symbol.dispose]();
-    for (const conn of this.#connections) close(conn);
+    for (const conn of this.#connections) closeConnection(conn);
     this.#reserve[Symbol.dispose]();
     await this.#poller[Symbol.asyncDispose]();
     this.#options.onDone();
-  }
-}
-
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch (error) {
-    // The server has closed it.
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }

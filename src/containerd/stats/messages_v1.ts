@@ -36,7 +36,7 @@ const MemoryEntry = message({
 });
 
 /** The figures of `memory.stat` that the message has, by the kernel's names, in the message's order. */
-export const MEMORY_STAT = [
+export const MEMORY_STAT_V1 = [
   ...["cache", "rss", "rss_huge", "mapped_file", "dirty", "writeback", "pgpgin", "pgpgout"],
   ...["pgfault", "pgmajfault", "inactive_anon", "active_anon", "inactive_file", "active_file"],
   ...["unevictable", "hierarchical_memory_limit", "hierarchical_memsw_limit"],
@@ -47,7 +47,7 @@ export const MEMORY_STAT = [
 ];
 
 const statFields: Record<string, Field> = Object.fromEntries(
-  MEMORY_STAT.map((name, index): [string, Field] => [name, [index + 1, "uint64"]]),
+  MEMORY_STAT_V1.map((name, index): [string, Field] => [name, [index + 1, "uint64"]]),
 );
 
 const MemoryStat = message({

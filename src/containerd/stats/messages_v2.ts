@@ -28,7 +28,7 @@ const CpuStat = message({
 });
 
 /** The figures of `memory.stat` that the message has, by the kernel's names, in the message's order. */
-export const MEMORY_STAT = [
+export const MEMORY_STAT_V2 = [
   ...["anon", "file", "kernel_stack", "slab", "sock", "shmem", "file_mapped", "file_dirty"],
   ...["file_writeback", "anon_thp", "inactive_anon", "active_anon", "inactive_file"],
   ...["active_file", "unevictable", "slab_reclaimable", "slab_unreclaimable", "pgfault"],
@@ -38,7 +38,7 @@ export const MEMORY_STAT = [
 ];
 
 const statFields: Record<string, Field> = Object.fromEntries(
-  MEMORY_STAT.map((name, index): [string, Field] => [name, [index + 1, "uint64"]]),
+  MEMORY_STAT_V2.map((name, index): [string, Field] => [name, [index + 1, "uint64"]]),
 );
 
 const MemoryStat = message({

@@ -2,7 +2,7 @@
 import { readText } from "../../linux/cgroup/files.ts";
 import { encode } from "../protobuf/codec.ts";
 import type { Encodable } from "../protobuf/fields.ts";
-import { MEMORY_STAT, MetricsV1 } from "./messages_v1.ts";
+import { MEMORY_STAT_V1, MetricsV1 } from "./messages_v1.ts";
 import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 
 // The files are those of Documentation/admin-guide/cgroup-v1.
@@ -69,7 +69,7 @@ function throttling(dir: string | undefined) {
 
 function memory(dir: string | undefined): Values["memory"] {
   const stat = dir === undefined ? {} : readCounts(`${dir}/memory.stat`);
-  const known = Object.fromEntries(MEMORY_STAT.map((name) => [name, stat[name]]));
+  const known = Object.fromEntries(MEMORY_STAT_V1.map((name) => [name, stat[name]]));
   return {
     ...known,
     usage: entry(dir, "memory"),
@@ -91,8 +91,7 @@ function entry(dir: string | undefined, prefix: string) {
 
 function oomControl(dir: string | undefined): Values["memory_oom_control"] {
   if (dir === undefined) return undefined;
-  const { oom_kill_disable, under_oom, oom_kill } = readCounts(`${dir}/memory.oom_control`);
-  return { oom_kill_disable, under_oom, oom_kill };
+  return readCounts(`${dir}/memory.oom_control`);
 }
 
 function blkio(dir: string | undefined): Values["blkio"] {

@@ -2,7 +2,7 @@
 import { readText } from "../../linux/cgroup/files.ts";
 import { encode } from "../protobuf/codec.ts";
 import type { Encodable } from "../protobuf/fields.ts";
-import { MEMORY_STAT, MetricsV2 } from "./messages_v2.ts";
+import { MEMORY_STAT_V2, MetricsV2 } from "./messages_v2.ts";
 import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 
 // The files are those of Documentation/admin-guide/cgroup-v2.rst.
@@ -11,32 +11,14 @@ type Values = NonNullable<Encodable<typeof MetricsV2>>;
 
 /** Reads the figures of the cgroup v2 at `dir`. */
 export function readMetricsV2(dir: string): Uint8Array<ArrayBuffer> {
-  const cpu = readCounts(`${dir}/cpu.stat`);
-  const events = readCounts(`${dir}/memory.events`);
+  // Of figures by the kernel's names, those are sent that the message has.
   return encode(MetricsV2, {
     pids: { current: readCount(`${dir}/pids.current`), limit: readCount(`${dir}/pids.max`) },
-    cpu: {
-      usage_usec: cpu["usage_usec"],
-      user_usec: cpu["user_usec"],
-      system_usec: cpu["system_usec"],
-      nr_periods: cpu["nr_periods"],
-      nr_throttled: cpu["nr_throttled"],
-      throttled_usec: cpu["throttled_usec"],
-      psi: pressure(`${dir}/cpu.pressure`),
-      nr_bursts: cpu["nr_bursts"],
-      burst_usec: cpu["burst_usec"],
-    },
+    cpu: { ...readCounts(`${dir}/cpu.stat`), psi: pressure(`${dir}/cpu.pressure`) },
     memory: memory(dir),
     io: { usage: ioUsage(dir), psi: pressure(`${dir}/io.pressure`) },
     hugetlb: hugetlb(dir),
-    memory_events: {
-      low: events["low"],
-      high: events["high"],
-      max: events["max"],
-      oom: events["oom"],
-      oom_kill: events["oom_kill"],
-      oom_group_kill: events["oom_group_kill"],
-    },
+    memory_events: readCounts(`${dir}/memory.events`),
   });
 }
 
@@ -44,7 +26,7 @@ function memory(dir: string): Values["memory"] {
   const stat = readCounts(`${dir}/memory.stat`);
   // Newer kernels tell these apart by what was refaulted.
   const split = (name: string) => stat[name] ?? sum(stat[`${name}_anon`], stat[`${name}_file`]);
-  const known = Object.fromEntries(MEMORY_STAT.map((name) => [name, split(name)]));
+  const known = Object.fromEntries(MEMORY_STAT_V2.map((name) => [name, split(name)]));
   return {
     ...known,
     usage: readCount(`${dir}/memory.current`),

@@ -96,7 +96,7 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       const taken = take(frame);
       // A write that fails ends the reading, too: the connection is gone.
-      const settled: Promise<void> = taken.catch(() => end(conn)).finally(() => {
+      const settled: Promise<void> = taken.catch(() => closeConnection(conn)).finally(() => {
         calls.delete(settled);
         settledOne.resolve();
         settledOne = Promise.withResolvers();
@@ -140,7 +140,7 @@ async function call(
 }
 
 /** Closes a connection, unless that was done already. */
-function end(conn: TtrpcConn): void {
+export function closeConnection(conn: TtrpcConn): void {
   try {
     conn.close();
   } catch (error) {
