@@ -17,15 +17,15 @@ import { DeleteResponse } from "./messages/task.ts";
 import { encode } from "./protobuf/codec.ts";
 import { timestampOf } from "./messages/time.ts";
 
-/** How long what is left may take to die, in milliseconds: containerd waits 5 s for all of it. */
+/** How long left processes may take to die, in milliseconds: containerd waits 5 s for all of it. */
 const KILL_WITHIN = 2000;
 
 /** Runtime and root where the shim has died before it wrote them down. */
 const DEFAULT_RUNTIME = { runtime: "runc", runtimeRoot: "/run/containerd/runc" };
 
 /**
- * `delete`: removes what a container's shim may have left, alive or not, and prints how its init has
- * ended. It can be called at any time and any number of times. Returns the exit status.
+ * Runs `delete`: removes the leftovers of a container's shim, alive or not, and prints the exit of its init.
+ * It can be called at any time and any number of times. Returns the exit status.
  */
 export async function runDelete(flags: ShimFlags): Promise<number> {
   const { id, namespace } = flags;
@@ -63,7 +63,7 @@ export async function runDelete(flags: ShimFlags): Promise<number> {
   return 0;
 }
 
-/** A file that is damaged says nothing. */
+/** Returns what `read` returns; undefined, with a line on stderr, for a file that is damaged. */
 function tryRead<T>(read: () => T | undefined): T | undefined {
   try {
     return read();
@@ -73,7 +73,7 @@ function tryRead<T>(read: () => T | undefined): T | undefined {
   }
 }
 
-/** Each step is tried, whatever became of the others; containerd logs what is said on stderr. */
+/** Tries a step, whatever became of the others, and prints its failure; containerd logs stderr. */
 async function attempt(what: string, step: () => void | Promise<void>): Promise<void> {
   try {
     await step();

@@ -41,7 +41,7 @@ export function parseFlags(args: readonly string[]): ShimFlags {
     if (isOneOf(SWITCHES, name)) values.set(name, value ?? "true");
     else if (value !== undefined) values.set(name, value);
     else if (isOneOf(VALUES, name)) values.set(name, queue.shift() ?? "");
-    // Whether an unknown flag takes a value is not known: what follows is one unless it is no value.
+    // An unknown flag may take a value: the next word is one unless it looks like no value.
     else if (queue[0] !== undefined && !/^-/.test(queue[0]) && !ACTIONS.includes(queue[0])) {
       queue.shift();
     }

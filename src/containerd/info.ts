@@ -12,7 +12,7 @@ import { readOptions } from "./task/options.ts";
 /** The type of the features of an OCI runtime, in JSON. */
 const FEATURES = "types.containerd.io/opencontainers/runtime-spec/1/features/Features";
 
-/** `-info`: prints what this shim and the OCI runtime of the options on stdin can do. */
+/** Runs `-info`: prints the abilities of this shim and of the OCI runtime of the options on stdin. */
 export async function printInfo(): Promise<number> {
   const input = readInput();
   const options = input.length === 0 ? undefined : decode(Any, input);
@@ -27,7 +27,7 @@ export async function printInfo(): Promise<number> {
   return 0;
 }
 
-/** A runtime that does not know its features has none to tell. */
+/** Returns the features of a runtime; undefined for one that does not know them. */
 async function featuresOf(command: string): Promise<Uint8Array | undefined> {
   using reaper = Reaper.start();
   const spawn: typeof reaper.spawn = (argv, options) => reaper.spawn(argv, options);

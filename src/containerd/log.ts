@@ -48,7 +48,7 @@ export class ContainerdLog implements Disposable {
   }
 }
 
-/** A container's shim may be started where no process reads its log: then the lines are lost. */
+/** Opens the FIFO, also one that no process reads yet; /dev/null where there is none. */
 function openFifo(path: string): number {
   try {
     const both = open(path, O_RDWR | O_NONBLOCK);

@@ -106,7 +106,7 @@ export class ContainerdShim {
     this.#watchIdle();
   }
 
-  /** containerd may die between the start of a shim and its first container. */
+  /** Ends an idle shim after a while: containerd may die between its start and its first container. */
   #watchIdle(): void {
     this.#idle?.[Symbol.dispose]();
     if (this.#done || this.#connections.size > 0 || this.#tasks.busy) return;

@@ -8,11 +8,11 @@ import { removeSocketOf } from "./bootstrap/socket.ts";
 const STDIN = 0;
 
 /**
- * `start`: starts the process that stays, hands its own stdin to it, and prints what it answers.
+ * Runs `start`: starts the process that stays, hands its own stdin to it, and prints its answer.
  * Returns the exit status.
  *
- * @param command runs this berth as that process, with the arguments that follow it.
- * @param args those that containerd has given.
+ * @param command The command that runs this berth as that process, with further arguments.
+ * @param args The arguments that containerd has given.
  */
 export async function start(
   command: readonly string[],

@@ -27,20 +27,20 @@ export interface StartCall {
   readonly args: readonly string[];
   /** The working directory. */
   readonly bundle: string;
-  /** What stood on stdin. */
+  /** The content of stdin. */
   readonly input: Uint8Array;
-  /** What the environment is; this process's own where left out. */
+  /** The environment; this process's own where left out. */
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * Called when this process is no shim any more, and holds nothing of what it was; `clean` is false
-   * where it is not known to be as it was before. The process ends where this is left out.
+   * Called when this process is no shim any more, and holds nothing of its time as one; `clean` is false
+   * where it may not be as it was before. The process ends where this is left out.
    */
   readonly onDone?: (clean: boolean) => void;
 }
 
-/** What is answered to a `start`. */
+/** The answer to a `start`. */
 export interface Started {
-  /** What `start` prints. */
+  /** The text that `start` prints. */
   readonly text: string;
   /** Whether this process is the shim of the container's group now; else the group has one. */
   readonly stays: boolean;

@@ -10,12 +10,12 @@ const MAX_INPUT = 10 * 1024 * 1024;
 /** The most that a shim may answer to `start`, in bytes. */
 const MAX_ANSWER = 64 * 1024;
 
-/** What the process that stays tells the `start` that has started it: a line, for a shell reads it. */
+/** The answer of the process that stays to its `start`: a line, for a shell reads it. */
 export type Answer =
   | { readonly ok: string }
   | { readonly error: string };
 
-/** Reads what `start` is given, on this process's stdin or another fd, to its end. */
+/** Reads the input of `start`, on this process's stdin or another fd, to its end. */
 export function readInput(fd = STDIN): Uint8Array {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
@@ -51,7 +51,7 @@ function letGo(): void {
   close(nothing);
 }
 
-/** What an fd is open on; nothing where it is closed. */
+/** Returns the file that an fd is open on; empty where it is closed. */
 function targetOf(fd: number): string {
   return ifThere(() => Deno.readLinkSync(`/proc/self/fd/${fd}`)) ?? "";
 }

@@ -14,7 +14,7 @@ const SOCKET_DIR = "/run/containerd/s";
 /** Annotations that name the group of a container; the first that is there counts. */
 const GROUP_ANNOTATIONS = ["io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id"];
 
-/** What containerd gives to `start`, whichever its version. */
+/** The input of `start`, whichever the version of containerd. */
 export interface Bootstrap {
   /** Whether it is 2.3 or later, which takes more than an address for an answer. */
   readonly structured: boolean;
@@ -54,7 +54,7 @@ export function readBootstrap(
   };
 }
 
-/** What is no such message is taken for nothing: what follows needs none of it. */
+/** Decodes a message; undefined if it is none, as nothing later needs it. */
 function tryDecode<M extends typeof BootstrapParams | typeof Any>(
   type: M,
   input: Uint8Array,

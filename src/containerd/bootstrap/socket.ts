@@ -11,10 +11,10 @@ import {
   removeSocket,
 } from "../../rpc/transport/socket_file.ts";
 
-/** What an address begins with that is a path. */
+/** The prefix of an address that is a path. */
 const SCHEME = "unix://";
 
-/** What the path of a shim's socket is made of. */
+/** The parts that the path of a shim's socket is made of. */
 export interface SocketPlace {
   /** Directory of the sockets. */
   readonly dir: string;
@@ -84,7 +84,7 @@ export class ShimSocket {
   }
 }
 
-/** The file of a bundle that says where the shim of its container listens, or is about to. */
+/** Returns the path of the file of a bundle with the address of its container's shim. */
 function addressFile(bundle: string): string {
   return `${bundle}/address`;
 }

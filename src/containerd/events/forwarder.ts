@@ -17,10 +17,10 @@ export interface QueuedEvent {
 /** Brings one event to containerd. Rejects if it may not have arrived. */
 export type Deliver = (event: QueuedEvent, signal: AbortSignal) => Promise<void>;
 
-/** What is kept while containerd is away; beyond it the oldest that is no exit is dropped. */
+/** The most events that wait for containerd; beyond it the oldest that is no exit is dropped. */
 const MAX_KEPT = 2048;
 
-/** What is kept where all that waits are exits; beyond it the oldest of them is dropped. */
+/** The most that wait where all are exits; beyond it the oldest of them is dropped. */
 const MAX_EXITS = 8192;
 
 /** How long containerd may take to take one event, in milliseconds. */
@@ -140,7 +140,7 @@ function isRefusal(error: unknown): error is TtrpcError {
   return error instanceof TtrpcError && error.code !== CODE.unavailable;
 }
 
-/** Returns how often an event is tried: what can never be taken must not hold up those behind it. */
+/** Returns how often an event is tried: one that is never taken must not hold up those behind it. */
 function mostRefusals({ topic }: QueuedEvent, { code }: TtrpcError): number {
   const forGood = code === CODE.invalidArgument || code === CODE.unimplemented;
   return topic === EXIT_TOPIC && !forGood ? MAX_EXIT_REFUSALS : MAX_REFUSALS;

@@ -17,7 +17,7 @@ import type { Encodable, MessageType } from "../protobuf/fields.ts";
 import { timestampOf } from "../messages/time.ts";
 import type { QueuedEvent } from "./forwarder.ts";
 
-/** What the `create` event tells of a container. */
+/** A container as the `create` event has it. */
 export interface CreatedContainer {
   readonly id: string;
   readonly bundle: string;

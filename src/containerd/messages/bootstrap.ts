@@ -6,7 +6,7 @@ import { Any } from "./types.ts";
 
 const Extension = message({ value: [1, Any] });
 
-/** What containerd 2.3 and later give to `start` on its stdin. */
+/** The input of `start` since containerd 2.3. */
 export const BootstrapParams = message({
   instance_id: [1, "string"],
   namespace: [2, "string"],

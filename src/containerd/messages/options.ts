@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What `options` of Create, Checkpoint and of the start may hold.
+// The messages that `options` of Create, Checkpoint and of the start may hold.
 import { message } from "../protobuf/fields.ts";
 
 /** containerd.runc.v1.Options. */

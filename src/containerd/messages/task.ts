@@ -107,5 +107,5 @@ export const ConnectResponse = message({
 
 export const ShutdownRequest = message({ id: [1, "string"], now: [2, "bool"] });
 
-/** What `info` of a process in {@linkcode PidsResponse} holds for an exec's. */
+/** The `info` of an exec's process in {@linkcode PidsResponse}. */
 export const ProcessDetails = message({ exec_id: [1, "string"] });

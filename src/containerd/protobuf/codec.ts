@@ -71,7 +71,7 @@ function decodeValues({ fields, byNumber }: MessageType, bytes: Uint8Array, dept
   return values;
 }
 
-/** What a message holds of which nothing was sent. */
+/** Returns the values of a message of which nothing was sent. */
 function emptyValues(fields: Fields): Values {
   const values: Values = {};
   for (const [name, [, type, repeated]] of Object.entries(fields)) {

@@ -11,7 +11,7 @@ export type ScalarType =
   | "uint64"
   | "double";
 
-/** What a field holds: a scalar, a map from strings to strings, or another message. */
+/** The type of a field: a scalar, a map from strings to strings, or another message. */
 export type FieldType = ScalarType | "map" | MessageType;
 
 /** The fields of a message by their names. */

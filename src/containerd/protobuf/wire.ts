@@ -55,14 +55,14 @@ export class WireReader {
     return this.#view.getFloat64(at, true);
   }
 
-  /** A length and as many bytes; they are a view. */
+  /** Returns bytes, whose length is before them, as a view. */
   bytes(): Uint8Array {
     const length = this.uint32();
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** A length and as many bytes of UTF-8. */
+  /** Returns a text of UTF-8, whose length is before it. */
   string(): string {
     const bytes = this.bytes();
     try {

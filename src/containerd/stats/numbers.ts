@@ -2,7 +2,7 @@
 import { readText } from "../../linux/cgroup/files.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 
-/** What stands for "max" in a message of cgroup v2. */
+/** The number for "max" in a message of cgroup v2. */
 export const NO_LIMIT = 2n ** 64n - 1n;
 
 /** Returns the number that a file of a cgroup holds, digit for digit; undefined where there is none. */

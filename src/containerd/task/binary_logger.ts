@@ -105,7 +105,7 @@ export class BinaryLogger {
     void this.#discardRest({ id, argv, context });
   }
 
-  /** Discards what is still written once the logger has ended, unless it ended as its input did. */
+  /** Discards later output once the logger has ended, unless it ended as its input did. */
   async #discardRest(
     { id, argv, context }: Pick<LoggerOptions, "id" | "argv" | "context">,
   ): Promise<void> {
@@ -133,7 +133,7 @@ export class BinaryLogger {
     }
   }
 
-  /** The process has its FIFOs. */
+  /** Lets go of the FIFOs, which the process has by now. */
   started(): void {
     this.#held.dispose();
   }
@@ -163,7 +163,7 @@ export class BinaryLogger {
   }
 }
 
-/** Reads what is written to a FIFO, until nobody has it open any more or the signal is aborted. */
+/** Discards the content of a FIFO, until nobody has it open any more or the signal is aborted. */
 async function discard(fd: number, poller: Poller, signal: AbortSignal): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   while (!signal.aborted) {

@@ -30,7 +30,7 @@ interface ProcessIo {
   readonly requested: RequestedIo;
   readonly target: LoggerTarget | undefined;
   logger?: BinaryLogger;
-  /** What was asked of an exec before its start, which is done then: nerdctl asks for both. */
+  /** Requests before the start of an exec, which are done then: nerdctl asks for both. */
   size?: TerminalSize;
   stdinClosed?: true;
 }
@@ -44,7 +44,7 @@ interface TerminalSize {
 /** The key of init's stdio, which execs have their ids for. */
 const INIT = "";
 
-/** One container of a shim: a {@linkcode ShimService} and what containerd wants beside it. */
+/** One container of a shim: a {@linkcode ShimService}, with loggers and events for containerd. */
 export class TaskContainer {
   readonly id: string;
   readonly bundle: string;
@@ -209,7 +209,7 @@ export class TaskContainer {
     return this.#cgroup ??= this.service.cgroup();
   }
 
-  /** A container to be restored gets its cgroup when it is started. */
+  /** Watches for OOM kills, unless that is done: a restored container gets its cgroup at its start. */
   watchOom(): void {
     if (this.#oom === undefined) this.#watchOom();
   }

@@ -5,7 +5,7 @@ import type { Reaper } from "../../linux/process/reaper.ts";
 import type { QueuedEvent } from "../events/forwarder.ts";
 import type { LogLevel } from "../log.ts";
 
-/** What the containers of one shim share. */
+/** The parts of a shim that its containers share. */
 export interface TaskContext {
   readonly namespace: string;
   /** Path of the shim's socket. */

@@ -9,7 +9,7 @@ import type { ProcessExit } from "../../oci/process_exit.ts";
 import { timestampOf } from "../messages/time.ts";
 import { encode } from "../protobuf/codec.ts";
 
-/** How the container of a bundle has ended, whose shim has deleted it. */
+/** The exit of the container of a bundle, whose shim has deleted it. */
 export interface Deleted extends ProcessExit {
   readonly pid: number;
   /** Path of the shim's socket. */
@@ -17,8 +17,8 @@ export interface Deleted extends ProcessExit {
 }
 
 /**
- * A file of another form has another name: the file that "berth install containerd-shim" has made
- * reads the form of its own version. `berth-deleted` was an earlier one.
+ * Returns the path of the record. A file of another form has another name: the file that "berth install
+ * containerd-shim" has made reads the form of its own version. `berth-deleted` was an earlier one.
  */
 function recordOf(bundle: string): string {
   return `${bundle}/berth-delete-answer`;
@@ -26,7 +26,7 @@ function recordOf(bundle: string): string {
 
 /**
  * Records in a bundle that its container is deleted, so that `delete`, which containerd calls then,
- * has nothing to do but to print what stands there: the pid of the shim, the bytes of the response as
+ * has nothing to do but to print the record: the pid of the shim, the bytes of the response as
  * printf(1) takes them, and the path of the shim's socket. The shell in front of berth reads it, too.
  */
 export function writeDeleted(bundle: string, { pid, exitStatus, exitedAt, socket }: Deleted): void {

@@ -15,7 +15,7 @@ const CODES: Readonly<Partial<Record<ErrorKind, number>>> = {
   Cancelled: CODE.cancelled,
 };
 
-/** What runtimes say of a container that they do not have (any more). */
+/** Messages of runtimes for a container that they do not have (any more). */
 const LOST = /container does not exist|no such process|process already finished/i;
 
 /** Returns an error as ttrpc carries it: callers test the code, and look into the message. */

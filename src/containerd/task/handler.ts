@@ -9,8 +9,8 @@ import type { TtrpcHandler } from "../ttrpc/server.ts";
 import { toTtrpcError } from "./errors.ts";
 
 /**
- * Makes the handler of a method whose messages are `request` and `response`. What `run` throws is sent
- * as the error that containerd knows.
+ * Makes the handler of a method whose messages are `request` and `response`. An error of `run` is sent as
+ * one that containerd knows.
  */
 export function handler<Q extends MessageType, R extends MessageType>(
   request: Q,

@@ -32,10 +32,10 @@ export interface TaskIo {
 const FIFO_PREFIX = "fifo://";
 
 /**
- * Returns the stdio as a shim has it. What stdout is decides: both outputs go to the file or the
- * program that it names.
+ * Returns the stdio as a shim has it. Stdout decides: both outputs go to the file or the program that it
+ * names.
  *
- * @param prefix begins the paths of the FIFOs between process and program.
+ * @param prefix The beginning of the paths of the FIFOs between process and program.
  * @throws {InvalidParamsError} if stdout is a URI of an unknown kind.
  */
 export function taskIo({ stdin, stdout, stderr, terminal }: RequestedIo, prefix: string): TaskIo {

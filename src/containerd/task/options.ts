@@ -7,7 +7,7 @@ import type { HostUser } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** What can be said of the runtime of a container, however a client says it. */
+/** The options of the runtime of a container, however a client gives them. */
 export interface TaskOptions {
   /** Name or path of the OCI runtime. */
   readonly binaryName: string;
@@ -39,7 +39,7 @@ export function knownOptions(typeUrl: string): boolean {
   return Object.hasOwn(READERS, nameOf(typeUrl));
 }
 
-/** A type URL may have a prefix that ends in a slash (google.protobuf.Any). */
+/** Returns the name in a type URL, behind a prefix that ends in a slash (google.protobuf.Any). */
 function nameOf(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
 }
@@ -72,7 +72,7 @@ export async function readOptions(options: Decoded<typeof Any> | undefined): Pro
   };
 }
 
-/** What a section of a TOML file calls what the messages have other names for. */
+/** The fields of the messages by their names in a section of a TOML file. */
 const TOML_KEYS: Readonly<Record<string, keyof RuncValues>> = {
   NoPivotRoot: "no_pivot_root",
   NoNewKeyring: "no_new_keyring",
@@ -85,7 +85,7 @@ const TOML_KEYS: Readonly<Record<string, keyof RuncValues>> = {
   CriuWorkPath: "criu_work_path",
 };
 
-/** CRI hands on what its configuration says as TOML, or the path of a file of that. */
+/** Reads the options that CRI hands on of its configuration: as TOML, or as the path of a file. */
 async function readToml(
   { config_body, config_path }: Decoded<typeof RuntimeOptions>,
 ): Promise<RuncValues> {
@@ -104,7 +104,7 @@ async function readToml(
   return checked(found);
 }
 
-/** Values of another type than the message has are mistakes that would stay unnoticed otherwise. */
+/** Checks the types of values: another type than the message has would stay unnoticed otherwise. */
 function checked(found: Readonly<Record<string, unknown>>): RuncValues {
   const zero = decode(RuncOptions, new Uint8Array());
   for (const [name, value] of Object.entries(found)) {

@@ -44,10 +44,10 @@ import { timestampOf } from "../messages/time.ts";
 /** The names of the service; its messages are the same in both versions. */
 const SERVICES: readonly string[] = ["containerd.task.v2.Task", "containerd.task.v3.Task"];
 
-/** What an exec's id may be: it is part of the names of files. */
+/** The form of an exec's id, which is part of the names of files. */
 const EXEC_ID = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
-/** What the containers of a shim share, and listeners for starts and the shutdown. */
+/** The parts that the containers of a shim share, and listeners for starts and the shutdown. */
 export interface TaskServiceOptions extends TaskContext {
   /** Called when a container was started. */
   readonly onStarted: () => void;
@@ -216,7 +216,7 @@ export class TaskService {
   }
 }
 
-/** Makes an error of the runtime begin as with runc's shim: people and scripts look for that. */
+/** Makes an error of the runtime begin as with runc's shim, which people and scripts look for. */
 async function saying<T>(what: "create" | "start" | "exec", call: Promise<T>): Promise<T> {
   try {
     return await call;

@@ -68,7 +68,7 @@ export class TtrpcClient implements Disposable {
     }
   }
 
-  /** An answer whose call was given up is dropped. */
+  /** Settles the call of an answer; drops the answer if the call was given up. */
   #take(stream: number, data: Uint8Array | undefined): void {
     const answer = this.#waiting.get(stream);
     if (answer === undefined) return;

@@ -6,10 +6,10 @@ export const MAX_DATA = 4 * 1024 * 1024;
 /** A frame's header: length, stream, type, flags. */
 const HEADER = 10;
 
-/** What a frame is. */
+/** The types of frames. */
 export const FRAME = { request: 1, response: 2, data: 3 };
 
-/** Flags of a request: what the client says of its own side of the stream. */
+/** Flags of a request, about the client's side of the stream. */
 export const FLAG = { remoteClosed: 1, remoteOpen: 2 };
 
 /** One frame. Its data are undefined where it was longer than {@linkcode MAX_DATA}. */

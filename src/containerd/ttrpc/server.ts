@@ -27,7 +27,7 @@ const MAX_WAITS = 4096;
 /** No more is read while a client leaves this many bytes of answers unread. */
 const MAX_QUEUED = 16 * 1024 * 1024;
 
-/** What a connection is: a `Deno.Conn` is one. */
+/** The part of a `Deno.Conn` that a server and a client use. */
 export interface TtrpcConn {
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;

@@ -5,7 +5,7 @@ import type { Poller } from "../../linux/fd/poller.ts";
 import type { Pidfd } from "../../linux/process/pidfd.ts";
 import { ASK_WITHIN, type Slot } from "./slot.ts";
 
-/** What a shell that asks says of itself. */
+/** The line of a shell that asks: its pid and the number of its arguments. */
 export interface Line {
   readonly pid: number;
   readonly count: number;

@@ -3,6 +3,7 @@ import { O_NOCTTY, O_NONBLOCK, O_RDONLY, OwnedFd, setNonblocking } from "../../l
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import type { StartCall } from "../stay.ts";
+import type { Line } from "./asked.ts";
 import { placeOf, softFileLimit } from "./place.ts";
 
 /**
@@ -19,10 +20,8 @@ export interface Caller extends Omit<StartCall, "input"> {
   readonly stdin: OwnedFd;
 }
 
-/** What a shell says of itself: its pid and the number of its arguments. */
-export interface Asked {
-  readonly pid: number;
-  readonly count: number;
+/** The line of a shell that asks, with what shows that it is the right one. */
+export interface Asked extends Line {
   /** The process that must have started it: containerd. */
   readonly parent: number;
   /** The FIFO on which it waits, which tells the process from one of another pid namespace. */
@@ -58,8 +57,8 @@ export function readCaller({ pid, count, parent, answer }: Asked): Caller | unde
 }
 
 /**
- * The writers of a pipe may have gone already: to open it would then wait for others (fifo(7)). A
- * terminal would become that of this session.
+ * Opens the stdin of a shell anew. The writers of a pipe may have gone already: to open it would then wait
+ * for others (fifo(7)). A terminal would become that of this session.
  */
 function openStdin(pid: number): OwnedFd {
   const stdin = OwnedFd.open(`/proc/${pid}/fd/${INPUT}`, O_RDONLY | O_NONBLOCK | O_NOCTTY);

@@ -7,7 +7,7 @@ const INHERITED =
 const OPEN_FILES = /^Max open files +(\S+) +(\S+).*$/m;
 
 /**
- * Describes where a process is and what its children inherit: namespaces, root directory, cgroups,
+ * Describes the place of a process, which its children inherit: namespaces, root directory, cgroups,
  * limits, rights, priority. Two processes with the same description start the same child, as far as
  * /proc tells. The soft limit of open files, which Deno raises, is left out; see
  * {@linkcode softFileLimit}.
@@ -40,7 +40,7 @@ function limitsOf(pid: number | "self"): string {
   return Deno.readTextFileSync(`/proc/${pid}/limits`);
 }
 
-/** The nice value, the real-time priority and the policy: fields 19, 40 and 41 of proc_pid_stat(5). */
+/** Returns nice value, real-time priority and policy: fields 19, 40 and 41 of proc_pid_stat(5). */
 function schedulingOf(pid: number | "self"): string {
   const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
   // Index 0 is field 3: the name before may hold blanks.
@@ -48,7 +48,7 @@ function schedulingOf(pid: number | "self"): string {
   return [16, 37, 38].map((index) => fields[index]).join(" ");
 }
 
-/** The label that AppArmor or SELinux gives it; a kernel with neither fails the read. */
+/** Returns the label of AppArmor or SELinux; a kernel with neither fails the read. */
 function labelOf(pid: number | "self"): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/attr/current`);

@@ -11,7 +11,7 @@ import { TtrpcClient } from "../ttrpc/client.ts";
 import { placeOf } from "./place.ts";
 import { withDraft } from "./slot.ts";
 
-/** What the container is called that is never created. */
+/** The name of the container that is never created. */
 const NAME = "rehearsal";
 
 /**

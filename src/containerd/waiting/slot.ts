@@ -20,10 +20,10 @@ const USED_WITHIN = 10_000;
 /** Delay between two looks at a slot that is in use, in milliseconds. */
 const LOOK_EVERY = 20;
 
-/** What directories are called that are not in place yet, or no more. */
+/** The prefix of directories that are not in place yet, or no more. */
 const DRAFT = ".";
 
-/** What the files are called that say which process is being started for a slot. */
+/** The suffix of files that name the process that is being started for a slot. */
 const NEXT = ".next";
 
 /** How a process takes the slot. */
@@ -189,7 +189,7 @@ function makeRoot(root: string): void {
   }
 }
 
-/** Removes what killed processes have left; the lock keeps others away. */
+/** Removes leftovers of killed processes; the lock keeps others away. */
 function clean(root: string): void {
   for (const { name, isDirectory } of Array.from(Deno.readDirSync(root))) {
     const path = `${root}/${name}`;

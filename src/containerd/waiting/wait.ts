@@ -20,7 +20,7 @@ const IDLE_VARIABLE = "BERTH_SHIM_IDLE";
 /** For how many seconds a process waits where the variable is not set. */
 const IDLE_SECONDS = 300;
 
-/** What is added to the path of a slot for that of the second one. */
+/** The suffix of the path of the second slot. */
 const SECOND = "-2";
 
 /** For how long a process waits in the second slot at most, in milliseconds: while there is a rush. */
@@ -32,7 +32,7 @@ const SECOND_MS = 60_000;
  */
 const MOST_LIVES = 32;
 
-/** How often it is looked whether what a shim had open is closed, and the delay between, in milliseconds. */
+/** How often this looks whether the files of a shim are closed, and the delay between, in milliseconds. */
 const CLOSE_TRIES = 200, CLOSE_DELAY = 5;
 
 /** How long the rehearsal may take, in milliseconds. */
@@ -84,14 +84,14 @@ export async function wait(path: string, containerd: number): Promise<void> {
   Deno.exit(0);
 }
 
-/** What a process knows that waits. */
+/** The settings of a process that waits. */
 interface Waiting {
   /** Where the first slot is. */
   readonly path: string;
   readonly containerd: number;
   /** containerd. */
   readonly parent: Pidfd;
-  /** What {@linkcode filesOf} returned at first. */
+  /** The result of {@linkcode filesOf} at the beginning. */
   readonly files: string;
   /** For how long no shell may ask, in milliseconds. */
   readonly idle: number;
@@ -156,7 +156,7 @@ async function holdsOnly(files: ReadonlySet<string>): Promise<boolean> {
   return false;
 }
 
-/** What the fds of this process are open on; of a shim that is none any more there is nothing. */
+/** Returns the files that the fds of this process are open on. */
 function openFiles(): string[] {
   return Array.from(Deno.readDirSync("/proc/self/fd")).flatMap(({ name }) => {
     try {
