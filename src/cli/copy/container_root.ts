@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
-import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
+import {
+  bundlePaths,
+  type BundleRecord,
+  type HostUser,
+  readJson,
+} from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -13,9 +18,9 @@ export class ContainerRoot implements Disposable {
   /** The id of the container. */
   readonly id: string;
   /** The host's ids of the container's root user. */
-  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly owner: HostUser;
 
-  private constructor(id: string, fd: OwnedFd, owner: { uid: number; gid: number }) {
+  private constructor(id: string, fd: OwnedFd, owner: HostUser) {
     this.id = id;
     this.#fd = fd;
     this.owner = owner;

@@ -16,6 +16,7 @@ import { ifThere } from "../../linux/fs/if_there.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { errnoMessage, LinuxError } from "../../linux/libc/errno.ts";
 import { isMountPoint } from "../../linux/mount/mount_id.ts";
+import type { HostUser } from "../../oci/bundle_layout.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
@@ -25,7 +26,7 @@ import { pathError } from "./path_error.ts";
 /** Owner and place of the files that {@linkcode unpack} makes, and a listener for others. */
 export interface UnpackOptions {
   /** The owner of the files; `archive`: the one whom the archive names. */
-  readonly owner: { readonly uid: number; readonly gid: number } | "archive";
+  readonly owner: HostUser | "archive";
   /** Called with each entry that is left out. */
   readonly onSkipped: OnSkipped;
   /** Opens the directory that an entry is in, by its path from the base; missing ones are made. */

@@ -8,7 +8,6 @@ import { ImageError } from "../../images/errors.ts";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL, USERNS_LABEL } from "../common/labels.ts";
-import { mapVolumes } from "../image/volumes.ts";
 import { createDir } from "../container/container_dirs.ts";
 import { environmentOf } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
@@ -18,6 +17,7 @@ import { checkImageConfig } from "./check_image.ts";
 import { checkMounts, inOrder } from "./check_mounts.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import { type ContainerCreateParams, type CreateInput, userOf } from "./create_input.ts";
+import { mapVolumes } from "./volumes.ts";
 import { etcMounts, mountsOf, overlayOn, type OwnDirs, volumeMounts } from "./mounts.ts";
 
 /** A spec as JSON. */

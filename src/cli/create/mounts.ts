@@ -6,7 +6,6 @@ import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mappin
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { type OverlayMount, overlayMount } from "../../images/overlay_mount.ts";
 import type { Rootfs } from "../image/rootfs.ts";
-import { makeVolumes, type Volume } from "../image/volumes.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir } from "../container/container_dirs.ts";
@@ -15,6 +14,7 @@ import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/
 import { type MountOption, shmMount, VOLUME } from "../options/mounts/mount_option.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { endInContainer } from "./check_mounts.ts";
+import { makeVolumes, type Volume } from "./volumes.ts";
 import { type CreateInput, userOf } from "./create_input.ts";
 import { printStderr } from "../text/print.ts";
 

@@ -5,10 +5,12 @@ import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
+import type { HostUser } from "../../oci/bundle_layout.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { ImageError } from "../../images/errors.ts";
 import { spawnProgram } from "../../images/spawn_program.ts";
 import { CliError } from "../common/exit_status.ts";
+import type { MountOption } from "../options/mounts/mount_option.ts";
 
 /** An anonymous volume that is to be made. */
 export interface Volume {
@@ -20,24 +22,10 @@ export interface Volume {
   readonly ofImage?: boolean;
 }
 
-/** The bind mount of a volume. */
-export interface VolumeMount {
-  readonly type: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly options: string[];
-}
-
-/** The owner of an empty volume. */
-export interface VolumeOwner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /**
- * Makes anonymous volumes below `dir`, and returns their mounts. As docker does it, a volume begins
- * with what the root filesystem has at its place; where that has nothing, it is an empty directory of
- * the container's user.
+ * Makes anonymous volumes below `dir`, and returns their bind mounts. As docker does it, a volume begins
+ * with the directory that the root filesystem has at its place; where that has none, it is an empty
+ * directory of the container's user, the `owner`.
  *
  * @throws {ImageError} for a volume of the image that is a file, all of it, or hides the kernel's files.
  * @throws {CliError} for such a volume of the user's.
@@ -46,9 +34,9 @@ export async function makeVolumes(
   dir: string,
   rootfs: string,
   volumes: readonly Volume[],
-  owner: VolumeOwner,
-): Promise<VolumeMount[]> {
-  const mounts: VolumeMount[] = [];
+  owner: HostUser,
+): Promise<MountOption[]> {
+  const mounts: MountOption[] = [];
   for (const [index, volume] of volumes.entries()) {
     const { destination, options = ["rbind"] } = volume;
     checkPlace(rootfs, volume);
@@ -67,7 +55,7 @@ export async function makeVolumes(
  * in the user namespace. What a volume was filled with keeps its owners, as a root filesystem does.
  */
 export function mapVolumes(
-  volumes: readonly VolumeMount[],
+  volumes: readonly MountOption[],
   { uidMappings, gidMappings }: UserNamespace,
 ): void {
   for (const { source } of volumes) {
