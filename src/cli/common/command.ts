@@ -54,11 +54,16 @@ export function afterSeparator(args: readonly string[]): string[] {
   return args[0] === "--" ? args.slice(1) : [...args];
 }
 
-/** Checks a path that an option names. An empty one, which would be the working directory, is refused. */
-export function parsePath(value: string): string {
-  if (value === "") throw new InvalidArgumentError("expected a path");
-  return value;
+/** Returns a parser that takes the texts which a pattern matches, and refuses others with a message. */
+export function matching(pattern: RegExp, message: string): (text: string) => string {
+  return (text) => {
+    if (pattern.test(text)) return text;
+    throw new InvalidArgumentError(message);
+  };
 }
+
+/** Checks a path that an option names. An empty one, which would be the working directory, is refused. */
+export const parsePath: (text: string) => string = matching(/./s, "expected a path");
 
 /** Returns an option as it is typed, by the name of its member: `addHost` is `--add-host`. */
 export function flagOf(name: string): string {

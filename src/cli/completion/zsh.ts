@@ -93,12 +93,13 @@ ${chooseVerb(name, short, options)}
 
 /** Returns what offers verbs, and leaves the words behind one to its own function. */
 function chooseVerb(name: string, verbs: readonly Verb[], options: readonly string[]): string {
+  const described = verbs.map(({ name, command }) => quote(`${name}:${escape(command.summary())}`));
   return `  local -a verbs
   typeset -A opt_args
   _arguments -C -A '-*' ${[...options, "': :->verb'", "'*:: :->words'"].join(" ")} && return
   case "$state" in
     verb)
-      verbs=(${verbs.map(described).join(" ")})
+      verbs=(${described.join(" ")})
       _describe -t commands command verbs ;;
     words) _berth_dispatch ${name} ;;
   esac`;
@@ -141,11 +142,6 @@ function valueAction(option: Option, verb?: Verb): string {
   const words = optionWords(option, verb);
   // Where the words are not known a file may be meant.
   return words.length > 0 ? ` _berth_words ${words.join(" ")}` : "_files";
-}
-
-/** Returns a verb and its summary for _describe. */
-function described({ name, command }: Verb): string {
-  return quote(`${name}:${escape(command.summary())}`);
 }
 
 function escape(text: string): string {

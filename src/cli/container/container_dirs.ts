@@ -43,16 +43,10 @@ export function createDir(
  * container whose shim has died, may leave these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  return isBeingRenamed(root, id) ? [] : [
-    logDir(root, id),
-    formerLogPath(root, id),
-    ...OWN_DIR_KINDS.map((kind) => `${root}/${kind}/${id}`),
-  ];
-}
-
-/** Returns whether a container that the daemon knows by another id has files below this one. */
-function isBeingRenamed(root: string, id: string): boolean {
-  return unlessDenied(() => idsBeingRenamed(root).has(id));
+  // They are of a container that the daemon knows by another id.
+  if (unlessDenied(() => idsBeingRenamed(root).has(id))) return [];
+  const dirs = OWN_DIR_KINDS.map((kind) => `${root}/${kind}/${id}`);
+  return [logDir(root, id), formerLogPath(root, id), ...dirs];
 }
 
 /** Returns what `look` finds; false for a user who may not look, and may not remove anything either. */

@@ -58,11 +58,6 @@ export function stateWord({ status, restartingAt }: ContainerState): string {
   return restartingAt === undefined ? "exited" : "restarting";
 }
 
-/** Returns whether a container has ended with a status other than 0. */
-function hasFailed({ status, exitStatus }: ContainerState): boolean {
-  return status === "stopped" && exitStatus !== 0;
-}
-
 /** Returns docker's words for how a container is: `Up 3 hours`, `Exited (1) 5 minutes ago`. */
 function statusOf(container: ContainerState, now: number): string {
   const { status, shim, startedAt, exitedAt } = container;
@@ -129,7 +124,9 @@ export function containerLines(
   return formatRows(containers, template, CONTAINER_FIELDS, {
     width,
     now,
-    style: (text, container, field) =>
-      field === "Status" && hasFailed(container) ? colored(text, "red") : text,
+    style: (text, { status, exitStatus }, field) => {
+      const hasFailed = status === "stopped" && exitStatus !== 0;
+      return field === "Status" && hasFailed ? colored(text, "red") : text;
+    },
   });
 }

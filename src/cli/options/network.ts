@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
-import { addAlias, collect, collectParsed } from "../common/command.ts";
+import { addAlias, collect, collectParsed, matching } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
 import { collectHost, parseAddress } from "./etc_files.ts";
@@ -65,13 +65,17 @@ export function withNetwork(command: Command): void {
   addAlias(command, "--mac <mac>", mac);
 }
 
-/** Checks a host name: what sethostname(2) takes, 64 bytes, and no blanks. */
-function parseHostname(text: string): string {
-  if (!/^[\x21-\x7e]{1,64}$/.test(text)) {
-    throw new InvalidArgumentError("expected a name of 1 to 64 characters without blanks");
-  }
-  return text;
-}
+/** Checks a host name: sethostname(2) takes 64 bytes. */
+const parseHostname = matching(
+  /^[\x21-\x7e]{1,64}$/,
+  "expected a name of 1 to 64 characters without blanks",
+);
+
+/** Checks a MAC address. */
+const parseMac = matching(
+  /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
+  "expected a MAC address such as 02:42:ac:11:00:02",
+);
 
 /** Collects `--network`: of names there may be several. Throws commander's `InvalidArgumentError`. */
 export function collectNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
@@ -139,14 +143,6 @@ function rangeOf(text: string): number[] {
     );
   }
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
-}
-
-/** Checks a MAC address. Throws commander's `InvalidArgumentError`. */
-function parseMac(text: string): string {
-  if (!/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(text)) {
-    throw new InvalidArgumentError("expected a MAC address such as 02:42:ac:11:00:02");
-  }
-  return text;
 }
 
 /** Returns whether ports could be published besides: none are, and the network is the container's own. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
-import { addAlias, collect, collectParsed, parsePath } from "../common/command.ts";
+import { addAlias, collect, collectParsed, matching, parsePath } from "../common/command.ts";
 import { withRegistry } from "../image/registry_options.ts";
 import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
@@ -246,10 +246,7 @@ function withManagement(command: Command): Command {
 }
 
 /** Refuses the empty name before an image is pulled for it; any other is looked at where it is used. */
-function parseName(text: string): string {
-  if (text === "") throw new InvalidArgumentError("expected a name; without --name it is random");
-  return text;
-}
+const parseName = matching(/./s, "expected a name; without --name it is random");
 
 function parseShmSize(text: string): number {
   const bytes = parseBytes(text);

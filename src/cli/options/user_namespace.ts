@@ -123,9 +123,10 @@ async function lockRanges(root: string): Promise<FileLock | undefined> {
 
 /** Refuses, as docker does, to share namespaces of the host: they would not obey the container's root. */
 function refuseShared({ privileged, network, pid, ipc }: UserNamespaceOptions): void {
+  const sharesContainer = typeof network === "object" && "container" in network;
   const shared = [
     ...privileged ? ["--privileged"] : [],
-    ...network === "host" || isContainer(network) ? ["--network"] : [],
+    ...network === "host" || sharesContainer ? ["--network"] : [],
     ...pid !== undefined && pid !== "private" ? ["--pid"] : [],
     ...ipc !== undefined && ipc !== "private" ? ["--ipc"] : [],
   ];
@@ -134,8 +135,4 @@ function refuseShared({ privileged, network, pid, ipc }: UserNamespaceOptions): 
     `a container with a user namespace of its own cannot share what belongs to the host's: ` +
       `leave out ${shared.join(", ")}, or give --userns host`,
   );
-}
-
-function isContainer(network: NetworkMode | undefined): boolean {
-  return typeof network === "object" && "container" in network;
 }

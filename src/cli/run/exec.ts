@@ -62,7 +62,9 @@ export function execCommand(): Command {
           await daemon.call("container.exec", { id, execId, process, terminal });
           return print(execId);
         }
-        const dir = await Deno.makeTempDir({ dir: temporaryDir(), prefix: "berth-exec-" });
+        // Absolute, since the daemon opens files there, too.
+        const temporary = absolutePath(Deno.env.get("TMPDIR") || "/tmp");
+        const dir = await Deno.makeTempDir({ dir: temporary, prefix: "berth-exec-" });
         try {
           using streams = FifoStreams.make(dir, {
             stdin: options.interactive ?? false,
@@ -104,11 +106,11 @@ async function processOf(
   const env = environmentOf(options);
   return {
     args: [...args],
-    ...(env.length > 0 && { env }),
-    ...(options.workdir && { cwd: options.workdir }),
-    ...(user && { user: await userOf(daemon, id, user) }),
+    env: env.length > 0 ? env : undefined,
+    cwd: options.workdir || undefined,
+    user: user ? await userOf(daemon, id, user) : undefined,
     ...(options.privileged && privileges()),
-    ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
+    consoleSize: options.tty && Deno.stdout.isTerminal() ? consoleSize() : undefined,
   };
 }
 
@@ -144,9 +146,4 @@ async function userOf(
 function consoleSize(): { height: number; width: number } {
   const { columns: width, rows: height } = Deno.consoleSize();
   return { height, width };
-}
-
-/** Returns the directory for temporary files, absolute since the daemon opens files there, too. */
-function temporaryDir(): string {
-  return absolutePath(Deno.env.get("TMPDIR") || "/tmp");
 }
