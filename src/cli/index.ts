@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The program `berth`: its verbs in their groups, and their errors.
 import { Command } from "commander";
 import { reportUsageErrors, usageStatus } from "../command_line.ts";
 import { VERSION } from "../version.ts";

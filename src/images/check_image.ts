@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Checks that a stored image can be run.
 import { ImageError } from "./errors.ts";
 import { type ImageConfig, parseImageConfig } from "./image_config.ts";
 import type { StoredImage } from "./store/graph.ts";

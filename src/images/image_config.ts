@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the config of an image, and compares platforms.
 import { cleanPath } from "../linux/fs/path_names.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Notes for a person on settings of an image that have no effect.
 import { ARCHITECTURE, type ImageConfig } from "./image_config.ts";
 
 /** How many ports a note names at most. */

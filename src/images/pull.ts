@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Pulls an image into the store by skopeo.
 import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
 import { explainFullDisk, ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";

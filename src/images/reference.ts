@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses names of images, as docker does.
 import { ImageError } from "./errors.ts";
 
 /** The source that skopeo takes an image from, and the name that the image has here. */

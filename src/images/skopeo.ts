@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Runs skopeo, and explains its errors.
 import { findExecutable } from "../oci/driver/executable.ts";
 import {
   DiskFullError,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The configuration of the network that berth brings.
 import type { Conflist } from "./conflist.ts";
 
 /** The name of the network that berth brings. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads CNI network configurations.
 import { messageOf } from "../rpc/error_text.ts";
 import { isRecord } from "../rpc/is_record.ts";
 

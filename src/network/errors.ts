@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The errors of plugins.
 import {
   BerthError,
   DeadlineExceededError,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The leases of the plugin host-local.
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { dirEntries } from "../linux/fs/dir_entries.ts";
 import { ifThere } from "../linux/fs/if_there.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Writes the addresses of a container into its hosts file.
 import { withGateway } from "../oci/spec/etc_files.ts";
 import { readSmallFile } from "../linux/fs/read_small_file.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes rules of iptables that plugins have left.
 import { ENOENT, isErrno } from "../linux/libc/errno.ts";
 import type { PluginHost } from "./plugin.ts";
 import type { PluginRuns } from "./plugin_runs.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Runs CNI plugins.
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 import { asRecord, isRecord } from "../rpc/is_record.ts";

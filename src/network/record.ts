@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The record of a container's network on disk.
 import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist } from "./conflist.ts";

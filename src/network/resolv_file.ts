@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Writes DNS settings into a container's resolv.conf.
 import { ifThere } from "../linux/fs/if_there.ts";
 import { readSmallFile } from "../linux/fs/read_small_file.ts";
 import { PUBLIC_SERVERS } from "../oci/spec/etc_files.ts";

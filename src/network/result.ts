@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Checks and reads the results of plugins.
 import { isRecord } from "../rpc/is_record.ts";
 import { isTooDeep, MAX_LEVELS, VERSIONS } from "./conflist.ts";
 

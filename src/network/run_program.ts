@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Runs a program to its end, with bounds for its time and output.
 import {
   fdPath,
   memfd,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes a container's network by its record.
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";

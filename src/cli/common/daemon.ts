@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The connection of a command to the daemon, also across restarts of it.
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Waits for the exit of a process.
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";

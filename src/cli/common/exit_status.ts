@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The exit status of a command that has failed.
 import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The option `--format`.
 import { type Command, InvalidArgumentError } from "commander";
 import { print, printJson } from "../text/print.ts";
 import { parseTemplate, type Template, type TemplateRules } from "../text/template.ts";

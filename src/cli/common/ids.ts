@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Checks the ids that a command gets, and acts on each.
 import type { Command } from "commander";
 import { ID_PATTERN, ID_RULE } from "../../rpc/contract/ids.ts";
 import { print, printError } from "../text/print.ts";

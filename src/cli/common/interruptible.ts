@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Ends a command by Ctrl-C and other signals, with what it has begun.
 import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The labels by which berth knows its containers' images, files and commands.
 
 /** The prefix of berth's own labels, which a user's labels cannot have. */
 export const LABEL_PREFIX = "berth.";

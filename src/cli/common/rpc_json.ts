@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Params and errors of calls by name, as JSON.
 import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";

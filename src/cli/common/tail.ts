@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds the last lines of a file, and follows it as it grows.
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 
 /** Bytes read at a time. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The usage of a container as `stats` and `top` show it.
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { formatBytes } from "../text/format.ts";

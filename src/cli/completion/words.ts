@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The words that shells complete: verbs, options and values.
 import type { Command, Option } from "commander";
 import { daemonRoleCommand } from "../../daemon_command.ts";
 import { SIGNALS } from "../../linux/process/signals.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Attaches the caller's terminal to a container.
 import { isRefused } from "../../linux/libc/errno.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";

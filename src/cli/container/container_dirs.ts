@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The directories that the command line makes for containers.
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The directories of containers' FIFOs.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { isRefused } from "../../linux/libc/errno.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes containers with the files that the command line made for them.
 import { filePath } from "../../oci/bundle_layout.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";

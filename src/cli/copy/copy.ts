@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Copies between two places, or a place and a tar archive.
 import { fdPath } from "../../linux/fd/fd.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { CliError } from "../common/exit_status.ts";

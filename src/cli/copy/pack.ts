@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Packs files as a tar archive.
 import {
   fdPath,
   O_DIRECTORY,

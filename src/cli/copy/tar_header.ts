@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Encodes and decodes the headers of tar archives.
 import { concat } from "../../concat.ts";
 
 /** The type of an entry of an archive. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the entries of a tar archive.
 import {
   BLOCK,
   decodeHeader,

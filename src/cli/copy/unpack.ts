@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Unpacks the entries of a tar archive.
 import {
   fdPath,
   O_CREAT,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Creates a container in the daemon, attached or not, and takes it back.
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes the params of `container.create` from options and an image.
 import { OVERLAY_LABEL, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";

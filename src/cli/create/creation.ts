@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The create of `berth run` and `berth create`, from the options to the container.
 import type { DaemonConnection } from "../common/daemon.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { removeWithFiles } from "../container/remove.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The mounts of a container: of options, of generated files, of its own layer.
 import { flagOf } from "../common/command.ts";
 import { ETC_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Writes and reads the file by which a checkpointed container is made again.
 import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
 import { INVENTORY } from "../../oci/driver/criu_config.ts";
 import { exists } from "../../linux/fs/exists.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Adds to errors what they have to do with an image.
 import { exists } from "../../linux/fs/exists.ts";
 import { findImage } from "../../images/store/find.ts";
 import { ImageStore } from "../../images/store/image_store.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth load` and `berth import`.
 import { type Command, InvalidArgumentError } from "commander";
 import { importTar } from "../../images/archive/import.ts";
 import { type ArchiveSource, loadArchive } from "../../images/archive/load.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Pulls an image for a person, with progress and notes.
 import { parseImageConfig } from "../../images/image_config.ts";
 import { imageNotes, type NoteOptions } from "../../images/image_notes.ts";
 import { pull, type PullOptions } from "../../images/pull.ts";

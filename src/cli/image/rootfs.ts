@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Opens the image or directory that a container is made from, and pulls the image if needed.
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { isRefused, LinuxError } from "../../linux/libc/errno.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Opens the image store of a daemon for a command, and cleans it up after it.
 import type { Command } from "commander";
 import { removeRefused, removeUnusable } from "../../images/remove/leftovers.ts";
 import type { UsedImages } from "../../images/remove/remove.ts";

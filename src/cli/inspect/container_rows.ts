@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Containers as `ps` lists them.
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { shortName } from "../../images/reference.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The processes of a container as `ps` and `top` list them.
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { processStat, USER_HZ } from "../../linux/process/stat.ts";
 import type { DaemonConnection } from "../common/daemon.ts";

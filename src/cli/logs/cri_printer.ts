@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Prints the records of a CRI log, chosen by stream and time.
 import { concat } from "../../concat.ts";
 
 /** Chooses the records that are printed, and their form. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Prints a CRI log as it grows, across rotations.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { type Output, type OutputEnd, unwritable, writeAll } from "../process_io/output.ts";
 import { CriPrinter, type PrintOptions } from "./cri_printer.ts";

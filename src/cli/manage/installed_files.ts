@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The files that `berth install` puts in place.
 import type { Command } from "commander";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bashCompletion } from "../completion/bash.ts";

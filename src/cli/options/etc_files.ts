@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options and the content of a container's hosts file, hostname and resolv.conf.
 import { InvalidArgumentError } from "commander";
 import { isIP } from "node:net";
 import { fdPath } from "../../linux/fd/fd.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options of a container's log.
 import { InvalidArgumentError } from "commander";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
 import type { LogParams } from "../../rpc/contract/schemas.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options that share namespaces with the host or another container.
 import { InvalidArgumentError } from "commander";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { SharedNamespace } from "../../oci/spec/default_spec.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options of a container's network.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIP } from "node:net";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses labels, annotations and other `key=value` options.
 import { InvalidArgumentError } from "commander";
 import { LABEL_PREFIX } from "../common/labels.ts";
 

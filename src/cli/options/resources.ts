@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options of limits, and the numbers, bytes and seconds that options take.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { onlineCpus } from "../../linux/process/online_cpus.ts";
 import { addAlias } from "../common/command.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses the options of stops and restarts.
 import { InvalidArgumentError } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";

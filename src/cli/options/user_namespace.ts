@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The option `--userns`, and the choice of a free range of ids.
 import { InvalidArgumentError } from "commander";
 import { parseIdMappings, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import {

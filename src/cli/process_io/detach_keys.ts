@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The keys that leave a process running.
 import type { Command } from "commander";
 import { CliError } from "../common/exit_status.ts";
 

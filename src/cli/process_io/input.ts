@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Copies the caller's input to a process.
 import { CliError } from "../common/exit_status.ts";
 import { errorLine } from "../text/format.ts";
 import type { DetachKeys } from "./detach_keys.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Copies the output of a process to the caller.
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { CliError } from "../common/exit_status.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Wires the caller's terminal to a process until one of them leaves.
 import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { DaemonConnection } from "../common/daemon.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Advice for people who type docker's commands.
 import type { Command } from "commander";
 
 const BUILD =

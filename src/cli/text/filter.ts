@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses `--filter`, and tests rows by it.
 import { InvalidArgumentError } from "commander";
 
 /** One `--filter`. */

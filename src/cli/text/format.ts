@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Writes times, bytes, commands and errors for people.
 import { messageOf } from "../../rpc/error_text.ts";
 
 const STEPS: readonly (readonly [seconds: number, unit: string])[] = [

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes man pages from the help of commands.
 import type { Command, Help } from "commander";
 import { VERSION } from "../../version.ts";
 

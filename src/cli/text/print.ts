@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Prints to standard output and error, also where their reader has gone.
 import { errorLine } from "./format.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The help of the program itself: short, or with every command.
 import { type Command, Help } from "commander";
 
 /** Said under the short help. */

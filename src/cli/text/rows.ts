@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Lays lists out by their fields: as a table, or by a template.
 import { boldHeader } from "./print.ts";
 import { formatTable } from "./table.ts";
 import { parseTemplate, type Template } from "./template.ts";

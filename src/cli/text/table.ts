@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Lays tables out for a screen of some width.
 
 /** Width, alignment and style of a table. */
 export interface TableOptions {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses Go's templates, as far as `--format` needs them.
 import { type Expression, type NameRules, parseExpression } from "./template_expression.ts";
 
 /** A part of a template. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Renders templates with data.
 import { isRecord } from "../../rpc/is_record.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import type { Node, Template } from "./template.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Recognizes compressed archives, and undoes them by programs.
 import { ImageError } from "../errors.ts";
 import { spawnProgram } from "../spawn_program.ts";
 

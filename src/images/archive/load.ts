@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Loads the images of an archive of docker or podman.
 import { isRecord } from "../../rpc/is_record.ts";
 import { explainFullDisk, ImageError } from "../errors.ts";
 import { pull, type PullOptions } from "../pull.ts";

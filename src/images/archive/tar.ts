@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads members of an archive by tar(1).
 import { ImageError } from "../errors.ts";
 import { spawnProgram } from "../spawn_program.ts";
 

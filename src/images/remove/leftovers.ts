@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes marked images and the leftovers of pulls.
 import { ImageError } from "../errors.ts";
 import { checkImage } from "../check_image.ts";
 import type { StoredImage } from "../store/graph.ts";

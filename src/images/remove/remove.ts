@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes names and images, one by one or all that nobody uses.
 import { ImageInUseError } from "../errors.ts";
 import { shortId, shortName } from "../reference.ts";
 import { checkSkopeo } from "../skopeo.ts";

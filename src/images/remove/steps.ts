@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The steps of a removal, which also work on a full disk.
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { DiskFullError } from "../errors.ts";
 import { runSkopeo } from "../skopeo.ts";

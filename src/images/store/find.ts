@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds an image by its name or id.
 import { ImageError, ImageNotFoundError } from "../errors.ts";
 import { parseReference } from "../reference.ts";
 import type { StoredImage } from "./graph.ts";

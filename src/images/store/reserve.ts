@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Disk space that is kept for the removal of images.
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
