@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs, sh } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { logFile, untilOpen } from "../harness/logs.ts";
 import { until, within } from "../harness/poll.ts";
-import { openFiles, processesOf } from "../harness/processes.ts";
-import { baseName } from "../harness/run.ts";
-
-const sh = (script: string) => ["--", "sh", "-c", script];
 
 Deno.test("berth logs shows what a detached container wrote, follows it to its end, and goes with it", async () => {
   await using daemon = await TestDaemon.start();
@@ -54,14 +51,7 @@ Deno.test("berth logs follows a terminal's output to its last byte", async () =>
   assert.deepEqual(await cli(daemon, run), { code: 0, stdout: "tty\n", stderr: "" });
   const following = cli(daemon, ["logs", "-f", "tty"]);
   // Who comes when it has exited already shows what is there by then, and does not wait for more.
-  await until(
-    "the follower",
-    () =>
-      processesOf(baseName(daemon.dir)).some(({ pid, command }) =>
-        command.includes("logs -f tty") &&
-        openFiles(pid).includes(`${daemon.root}/logs/tty/container.log`)
-      ),
-  );
+  await untilOpen(daemon, "logs -f tty", logFile(daemon, "tty"));
   await ok(daemon, "start", "tty");
   const { stdout } = await following;
   assert.equal(stdout, [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `line ${n}\r\n`).join(""));

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { cli, ok, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs, sh } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { pathWithout, program } from "../harness/run.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
-
-const sh = (script: string) => ["--", "sh", "-c", script];
 
 /** Runs a script in a container with these options and returns what it printed. */
 async function out(daemon: TestDaemon, options: string[], script: string): Promise<string> {

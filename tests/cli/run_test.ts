@@ -2,14 +2,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { removeFile } from "../../src/linux/fs/remove_file.ts";
-import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, ok, rootfsArgs, sh } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
 import { openAbove } from "../harness/files.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
-
-const sh = (script: string) => ["--", "sh", "-c", script];
 
 /** What is below the daemon's root directory, but for its lock. */
 function rootEntries(daemon: TestDaemon): string[] {

@@ -68,6 +68,11 @@ export async function ok(daemon: TestDaemon, ...args: readonly string[]): Promis
   return stdout;
 }
 
+/** The last words of `berth run` and the like, which have a container run a shell script. */
+export function sh(script: string): string[] {
+  return ["--", "sh", "-c", script];
+}
+
 /** The arguments that have `berth run` and `create` use the test's rootfs and cgroup. */
 export function rootfsArgs(daemon: TestDaemon): string[] {
   return ["--rootfs", rootfsDir(), "--cgroup-parent", daemon.cgroup];

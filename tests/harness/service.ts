@@ -33,10 +33,3 @@ export async function createService(
 export function isOver({ status, restartingAt }: ContainerState): boolean {
   return status === "stopped" && restartingAt === undefined;
 }
-
-/** The lines in the log of a container, those of its earlier runs included. */
-export function logLines(daemon: TestDaemon, id: string): string[] {
-  const text = Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`);
-  return text.split("\n").filter((line) => line !== "")
-    .map((line) => line.split(" ").slice(3).join(" "));
-}

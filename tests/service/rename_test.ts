@@ -9,7 +9,8 @@ import { EventCollector } from "../harness/events.ts";
 import { until } from "../harness/poll.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { shutDown } from "../harness/reboot.ts";
-import { createService, logLines } from "../harness/service.ts";
+import { logLines } from "../harness/logs.ts";
+import { createService } from "../harness/service.ts";
 
 /** Every step of a rename at which its daemon may die, once its container has nothing but files. */
 const STEPS = [

@@ -10,7 +10,8 @@ import { until } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
 import { shutDown } from "../harness/reboot.ts";
 import { baseName } from "../harness/run.ts";
-import { createService, isOver, logLines } from "../harness/service.ts";
+import { logLines } from "../harness/logs.ts";
+import { createService, isOver } from "../harness/service.ts";
 
 const isRunning = ({ status }: ContainerState) => status === "running";
 

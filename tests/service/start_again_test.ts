@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-import { createService, logLines } from "../harness/service.ts";
+import { logLines } from "../harness/logs.ts";
+import { createService } from "../harness/service.ts";
 
 /** Writes a line to its log, then ends with 7; runs on if it is told to by a file. */
 const SCRIPT = "echo ran; test -e /mnt/stay && sleep 1000; exit 7";
