@@ -48,7 +48,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   logs: logs(undefined),
 };
 
-/** What a row needs besides what all need. */
+/** The packages that a row needs besides those that all need. */
 const PACKAGES: Readonly<Record<string, readonly PackageName[]>> = {
   networks: ["containernetworking-plugins", "iptables", "iproute2", "socat"],
   images: ["skopeo", "docker-registry"],

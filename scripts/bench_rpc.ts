@@ -6,7 +6,7 @@ import { Server } from "../src/rpc/transport/server.ts";
 
 const [seconds = "3", socket] = Deno.args;
 
-/** Calls over `connections`, each with `depth` calls at a time; answers calls per second. */
+/** Calls over `connections`, each with `depth` calls at a time; returns calls per second. */
 async function measure(path: string, connections: number, depth: number): Promise<number> {
   const peers = await Promise.all(
     Array.from({ length: connections }, () => dial(path, { onError: console.error })),

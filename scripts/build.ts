@@ -61,7 +61,7 @@ async function checkTypes(signal: AbortSignal): Promise<void> {
   if (!success) fail(`deno check failed:\n${stderr}`);
 }
 
-/** Writes the executable file `draft`; answers its form. */
+/** Writes the executable file `draft`; returns its form. */
 async function build(
   options: Options,
   draft: string,

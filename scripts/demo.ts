@@ -16,7 +16,7 @@ import { Workspace } from "./workspace.ts";
 
 type Name = keyof DaemonContract & string;
 
-/** What the container runs: one line every 0.3 s, ten of them, then exit status 7. */
+/** The script of the container: one line every 0.3 s, ten of them, then exit status 7. */
 const TICKER = 'for i in $(seq 10); do echo "tick $i from pid $$"; sleep 0.3; done; exit 7';
 
 await ensurePackages(["runc", "busybox-static"]);

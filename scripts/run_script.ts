@@ -11,7 +11,7 @@ type StopSignal = keyof typeof STOP_SIGNALS;
 
 /** Why a script was stopped. */
 class StoppedError extends Error {
-  /** What has stopped it. */
+  /** The signal that has stopped it. */
   readonly stoppedBy: StopSignal;
 
   /** An error that names the signal. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { isStaticExecutable } from "./build/elf.ts";
 
-/** What a script may need from the system: the command, and the Debian package that has it. */
+/** The commands that a script may need from the system, by the Debian package that has them. */
 const PACKAGES = {
   "runc": { command: "runc", static: false },
   "busybox-static": { command: "busybox", static: true },
@@ -32,7 +32,7 @@ const PACKAGES = {
 /** A package that {@linkcode ensurePackages} knows, by its Debian name. */
 export type PackageName = keyof typeof PACKAGES;
 
-/** What {@linkcode ensurePackages} sees of the machine; a test puts its own in place. */
+/** The machine, as {@linkcode ensurePackages} sees it; a test puts its own in place. */
 export interface System {
   /** Path of a command, undefined where there is none. */
   find(command: string): string | undefined;
@@ -40,7 +40,7 @@ export interface System {
   isStatic(path: string): boolean;
   /** Whether packages may be installed: user 0. */
   isRoot(): boolean;
-  /** Runs a command with its output shown; answers its exit code. */
+  /** Runs a command with its output shown; returns its exit code. */
   run(argv: readonly string[]): Promise<number>;
   /** Prints what is being done. */
   say(line: string): void;

@@ -73,7 +73,7 @@ export async function runTests(workspace: Workspace, options: TestRunOptions): P
   }
 }
 
-/** Copies a stream to stdout as it comes, and answers all of it. */
+/** Copies a stream to stdout as it comes, and returns all of it. */
 async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

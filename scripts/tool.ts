@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What a program that {@linkcode runTool} has run said, without white space around it. */
+/** The output of a program that {@linkcode runTool} has run, without white space around it. */
 export interface ToolOutput {
   readonly success: boolean;
   readonly stdout: string;

@@ -10,7 +10,7 @@ import { uniqueName } from "../../tests/harness/run.ts";
 import type { BareRunc } from "./bare_runc.ts";
 import { life } from "./engine.ts";
 
-/** What {@linkcode BareNetwork} is made of. */
+/** The parts of a {@linkcode BareNetwork}. */
 export interface BareNetworkOptions {
   readonly runc: BareRunc;
   /** Starts a command in the network namespace that stands for the host's. */
@@ -18,7 +18,7 @@ export interface BareNetworkOptions {
   /** Directory of the plugins' programs. */
   readonly plugins: string;
   readonly conflist: Conflist;
-  /** What plugins get that have the capability of that name. */
+  /** The `runtimeConfig` of plugins, by the capability that they have for it. */
   readonly runtimeConfig?: Readonly<Record<string, unknown>>;
 }
 

@@ -8,7 +8,7 @@ import { decode, encode, GrpcConnection } from "./grpc.ts";
 import type { Message } from "./grpc.ts";
 
 const RUNTIME = "io.containerd.runc.v2";
-/** What the command lines of this runtime's shims have in them. */
+/** Matches the command lines of this runtime's shims. */
 const SHIM = /containerd-shim-runc-v2/;
 /** The annotation by which this runtime puts containers into one shim. */
 const GROUP = "io.containerd.runc.v2.group";
@@ -17,11 +17,11 @@ const RUNNING = 2;
 
 /** One of containerd's runtimes. */
 export interface ContainerdRuntime {
-  /** What its figures are listed under. */
+  /** The column that its figures are listed in. */
   readonly engine: EngineName;
   /** Its name for containerd. */
   readonly runtime: string;
-  /** What the command lines of its shims have in them. */
+  /** Matches the command lines of its shims. */
   readonly shim: RegExp;
 }
 

@@ -60,7 +60,7 @@ export interface Caller extends Disposable {
   call(): Promise<void>;
 }
 
-/** What a container runs that only has to be there. */
+/** The command of a container that only has to be there. */
 export const SLEEP = ["sleep", "1000000"] as const;
 
 /** One whole life: create, start, exit seen, delete. */

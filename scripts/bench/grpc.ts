@@ -25,7 +25,7 @@ export function loadApi(path: string, options: Omit<GrpcApi, "definitions">): Gr
   };
 }
 
-/** What the benchmark uses of containerd. */
+/** The part of containerd's API that the benchmark uses. */
 const CONTAINERD = loadApi(new URL("./proto/containerd.proto", import.meta.url).pathname, {
   scope: "bench",
   packages: {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What the figures were taken on. */
+/** The machine that the figures were taken on. */
 export interface MachineInfo {
   readonly cpu: string;
   readonly cpus: number;

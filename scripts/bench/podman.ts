@@ -4,7 +4,7 @@ import type { Conflist } from "../../src/network/conflist.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
 import { findCommand } from "../system_packages.ts";
 
-/** What {@linkcode Podman} is made of. */
+/** The parts of a {@linkcode Podman}. */
 export interface PodmanOptions {
   /** For its storage, config and networks. */
   readonly dir: string;

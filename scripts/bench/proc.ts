@@ -22,7 +22,7 @@ export function cpuMsOfAll(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
 }
 
-/** What a process takes up that no other shares, in MB of 10^6 bytes. */
+/** Memory of a process that no other shares, in MB of 10^6 bytes. */
 export interface Memory {
   /** Private_Clean + Private_Dirty: freed when this process ends. */
   readonly private: number;

@@ -4,7 +4,7 @@ import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import type { BareRunc } from "./bare_runc.ts";
 import type { DaemonEngine, Engine, EngineName } from "./engine.ts";
 
-/** What berth's median has to be, for the row to be as wanted; several: all of them. */
+/** Bounds of berth's median; of several, all have to be met. */
 export interface Target {
   /** Times containerd's median: at most where lower is better, at least where higher is. */
   readonly containerd?: number;
@@ -34,7 +34,7 @@ export type EngineNumbers = Partial<Record<EngineName, number[]>>;
 /** Measures one or a few rows that belong together. */
 export type Measure = (bench: Bench) => Promise<readonly Row[]>;
 
-/** What is measured, and how much of it. */
+/** The engines that are measured, and how thoroughly. */
 export class Bench {
   /** Engines with a daemon. */
   readonly daemons: readonly DaemonEngine[];

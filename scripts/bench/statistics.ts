@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What a list of samples comes to; in the samples' unit. */
+/** The summary of a list of samples, in the samples' unit. */
 export interface Summary {
   readonly count: number;
   readonly median: number;

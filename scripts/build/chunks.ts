@@ -27,7 +27,7 @@ export async function readBundle(dir: string): Promise<Map<string, Chunk>> {
   return chunks;
 }
 
-/** What loading the file `name` loads: itself and every static import below it. */
+/** Returns the files that are loaded with the file `name`: itself and every static import below it. */
 export function loadedWith(chunks: ReadonlyMap<string, Chunk>, name: string): Chunk[] {
   const seen = new Map<string, Chunk>();
   const visit = (file: string): void => {

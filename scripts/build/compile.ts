@@ -14,7 +14,7 @@ const COMPILE_FLAGS = [
   "--no-code-cache",
 ];
 
-/** What {@linkcode compile} works with. */
+/** The input and output of {@linkcode compile}. */
 export interface CompileOptions {
   /** Such as `x86_64-unknown-linux-gnu`. */
   readonly target: string;

@@ -14,7 +14,7 @@ export interface LauncherPlace {
 
 /**
  * Writes an executable file `berth` beside the bundle's `main.js` that runs it with this Deno, for
- * tests and the demo. Answers its path. What is shipped is made by `build.ts`.
+ * tests and the demo. Returns its path. What is shipped is made by `build.ts`.
  */
 export async function writeLauncher(main: string, place?: LauncherPlace): Promise<string> {
   const dir = main.slice(0, main.lastIndexOf("/"));

@@ -5,7 +5,7 @@ import { RUN_FLAGS } from "./launcher.ts";
 import { tar } from "./tar.ts";
 import type { TarFile } from "./tar.ts";
 
-/** What goes into a portable file. */
+/** The contents of a portable file. */
 export interface PortableOptions {
   /** The Deno executable of the target. */
   readonly deno: string;

@@ -39,7 +39,7 @@ export interface ${type} ${typeOf(schemas.params[name] ?? {})}`;
   ].join("\n\n");
 }
 
-/** What the types of the notifications' params are called. */
+/** The names of the types of the notifications' params. */
 const NOTIFICATION_NAMES = {
   "events.event": "EventNotification",
   "stats.tick": "StatsNotification",

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ROOT } from "../root.ts";
 
-/** What was sent and what came back, with what differs from run to run made the same. */
+/** A call and its answer, with what differs from run to run made the same. */
 export const example = z.strictObject({
   method: z.string(),
   params: z.record(z.string(), z.unknown()),

@@ -9,7 +9,7 @@ import { Normalizer } from "./normalize.ts";
 import { Recorder } from "./recorder.ts";
 import { recordShim } from "./record_shim.ts";
 
-/** Runs every example against a daemon of its own, with real containers; answers what it has seen. */
+/** Runs every example against a daemon of its own, with real containers; returns what it has seen. */
 export async function recordExamples(): Promise<Examples> {
   await using daemon = await TestDaemon.start();
   const fifo = makeFifo(daemon.dir);

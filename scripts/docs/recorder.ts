@@ -7,7 +7,7 @@ import type { Normalizer } from "./normalize.ts";
 
 /** Calls, and keeps what was sent and what came back. */
 export class Recorder {
-  /** What calls go to. */
+  /** The connection on which the calls are made. */
   readonly peer: Peer;
   /** All calls so far. */
   readonly examples: Example[] = [];

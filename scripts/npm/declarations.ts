@@ -4,7 +4,7 @@ import ts from "typescript";
 /**
  * Writes the declarations of `entry` and of every module that these mention into `outDir`, laid out
  * as the sources are below `root`. Works file by file, as the sources name the types of all that they
- * export. Answers the path of the entry's own, relative to `outDir`. Throws where a type is missing.
+ * export. Returns the path of the entry's own, relative to `outDir`. Throws where a type is missing.
  */
 export async function writeDeclarations(
   root: string,
@@ -29,7 +29,7 @@ export async function writeDeclarations(
   return declarationPath(entry);
 }
 
-/** What is before the path, the path without its extension. */
+/** A relative import: the text before the path, and the path without its extension. */
 const RELATIVE_IMPORT = /(from\s*"|import\(")(\.[^"]*)\.ts"/g;
 
 function declarationPath(file: string): string {

@@ -18,7 +18,7 @@ const HOG_PER_LINE = ["sh", "-c", `while read line; do ${HOG.join(" ")}; done`];
 
 const limited = { linux: { resources: { memory: { limit: LIMIT } } } };
 
-/** What must hold of every OOM event. */
+/** Fails unless an OOM event is as each of them must be. */
 function assertOom(event: Event | undefined, kills: number): void {
   const { oom } = event ?? {};
   assert.ok(oom !== undefined, "the event has the details");

@@ -36,7 +36,7 @@ async function stats(daemon: TestDaemon, id: string) {
   return await daemon.client.call("container.stats", { id });
 }
 
-/** What the endpoint at `address` serves, as Prometheus understands it. */
+/** Returns the metrics that the endpoint at `address` serves, as Prometheus understands them. */
 async function scrape(address: string): Promise<Map<string, Family>> {
   const get = async (url: string, client?: Deno.HttpClient) => {
     const response = await fetch(url, client === undefined ? {} : { client });

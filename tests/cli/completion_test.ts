@@ -8,7 +8,7 @@ import { until } from "../harness/poll.ts";
 import { shellProgram } from "../harness/run.ts";
 import { StandIn } from "../harness/stand_in.ts";
 
-/** What makes each shell plain, and how it loads what `berth install docs` has put below `share`. */
+/** How each shell is made plain, and loads the completion that `berth install docs` has written. */
 const SHELLS = {
   bash: {
     argv: ["bash", "--norc", "-i"],
@@ -26,7 +26,7 @@ const SHELLS = {
   },
 } as const;
 
-/** What is typed before the tab key, and what is then on the line. */
+/** Text that is typed before the tab key, and the line that is then there. */
 const COMPLETED: readonly (readonly [typed: string, line: string])[] = [
   ["berth renam", "berth rename "],
   ["berth rename ", "berth rename gone "],

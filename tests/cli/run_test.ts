@@ -9,7 +9,7 @@ import { until, within } from "../harness/poll.ts";
 import { openAbove } from "../harness/files.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
-/** What is below the daemon's root directory, but for its lock. */
+/** Returns the names below the daemon's root directory, but for its lock. */
 function rootEntries(daemon: TestDaemon): string[] {
   const walk = (dir: string): string[] =>
     [...Deno.readDirSync(dir)].flatMap(({ name, isDirectory }) =>

@@ -15,7 +15,7 @@ import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 
-/** Calls and answers the typed error that came; fails if there was none. */
+/** Makes a call and returns the typed error that came; fails if there was none. */
 async function refusal(call: Promise<unknown>, kind: ErrorKind): Promise<BerthError> {
   let result: unknown;
   try {
@@ -29,7 +29,7 @@ async function refusal(call: Promise<unknown>, kind: ErrorKind): Promise<BerthEr
   throw new Error(`expected ${kind}, got ${JSON.stringify(result)}`);
 }
 
-/** The same of a create that must not fit; answers the paths of what does not. */
+/** The same of a create that must not fit; returns the paths of what does not. */
 async function badPaths(daemon: TestDaemon, params: JsonObject): Promise<string[]> {
   const error = await refusal(daemon.peer.call("container.create", params), "InvalidParams");
   assert.ok(error instanceof InvalidParamsError);

@@ -13,7 +13,7 @@ import type { JsonObject } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 
-/** Runs a container whose init ends with status 7; answers how it ended. */
+/** Runs a container whose init ends with status 7; returns how it ended. */
 async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {
   const spec = daemon.spec(["sh", "-c", "exit 7"]);
   await daemon.client.call("container.create", { id, spec, ...params });
@@ -23,7 +23,7 @@ async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {
   return { pid, ...exit };
 }
 
-/** What was told of a container in all, over every start of the daemon, once it is deleted. */
+/** Returns all events of a container, over every start of the daemon, once it is deleted. */
 async function told(daemon: TestDaemon, id: string): Promise<string> {
   using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
   await events.wait({ type: "delete", id });

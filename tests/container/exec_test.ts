@@ -40,7 +40,7 @@ async function withContainer(
   await audit.assertClean({ ignoreFiles: /^(fifo-|runtime-)/ });
 }
 
-/** Runs it to its end; answers what it wrote and its exit status. */
+/** Runs it to its end; returns what it wrote and its exit status. */
 async function output(
   daemon: TestDaemon,
   process: Process,

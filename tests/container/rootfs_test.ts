@@ -12,7 +12,7 @@ import { mountsOf } from "../harness/leaks/traces.ts";
 
 const BASE: RootfsMount = { type: "bind", source: rootfsDir(), options: ["rbind", "ro"] };
 
-/** A whole life on a rootfs of these mounts; answers what it has written and its exit status. */
+/** A whole life on a rootfs of these mounts; returns what it has written and its exit status. */
 async function life(
   daemon: TestDaemon,
   rootfs: readonly RootfsMount[],

@@ -27,11 +27,11 @@ function json(type: string, value: unknown): Message {
   return { type_url: `${OCI}/${type}`, value: new TextEncoder().encode(JSON.stringify(value)) };
 }
 
-/** What a container has beside its command. */
+/** The options of a container besides its command. */
 interface Options {
   /** The fields of Tasks.Create beside. */
   readonly task?: Message;
-  /** What is merged over the spec. */
+  /** Members that are merged over the spec. */
   readonly override?: JsonObject;
   /** The OCI runtime; runc if left out. */
   readonly runtime?: string;
@@ -89,7 +89,7 @@ class Api implements AsyncDisposable {
     await this.tasks("Start", { container_id: id, exec_id: execId });
   }
 
-  /** Waits for the exit of a process, and answers its status. */
+  /** Waits for the exit of a process, and returns its status. */
   async wait(id: string, execId = ""): Promise<unknown> {
     return (await this.tasks("Wait", { container_id: id, exec_id: execId }))["exit_status"];
   }

@@ -73,7 +73,7 @@ class TestContainerd implements AsyncDisposable {
     if (code !== 0) throw new Error(`ctr run ${id}: ${code} ${stderr}\n${this.log}`);
   }
 
-  /** What it has logged. */
+  /** The text of its log. */
   get log(): string {
     return Deno.readTextFileSync(`${this.daemon.dir}/log`);
   }

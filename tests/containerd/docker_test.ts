@@ -20,10 +20,10 @@ import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
 
 const IMAGE = "test";
 
-/** What dockerd makes outside of its directories, whatever these are. */
+/** Paths that dockerd makes outside of its directories, whatever these are. */
 const OUTSIDE = ["/run/docker", "/etc/docker/key.json", "/etc/docker"];
 
-/** What a command has written, and its exit status. */
+/** The output of a command, and its exit status. */
 interface Said {
   readonly code: number;
   readonly stdout: string;
@@ -111,7 +111,7 @@ class TestDocker implements AsyncDisposable {
     return await this.#run("docker", args);
   }
 
-  /** As {@linkcode docker}, answers its output; throws where that fails. */
+  /** As {@linkcode docker}, returns its output; throws where that fails. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.docker(...args);
     if (code !== 0) throw new Error(`docker ${args.join(" ")}: ${code} ${stderr}`);

@@ -6,7 +6,7 @@ import { docsRows } from "../harness/docs/docs_rows.ts";
 
 /** A row of the page's tables: the words of docker in its first cell, and what the second one says. */
 interface Row {
-  /** What is in backticks in the first cell. */
+  /** The text in backticks in the first cell. */
   readonly words: readonly string[];
   readonly says: string;
 }

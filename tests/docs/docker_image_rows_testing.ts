@@ -11,7 +11,7 @@ import { Person, unknown } from "./docker_person_testing.ts";
 export interface ImagePerson extends Person {
   readonly archive: string;
   readonly registry: TestRegistry;
-  /** What skopeo is given to find its file of credentials, and no other's. */
+  /** The environment in which skopeo finds its file of credentials, and no other's. */
   readonly env: Readonly<Record<string, string>>;
 }
 

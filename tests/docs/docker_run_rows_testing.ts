@@ -5,7 +5,7 @@ import { until } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { type Check, unknown } from "./docker_person_testing.ts";
 
-/** What each row of the page comes to, by its first cell. */
+/** The test of each row of the page, by its first cell. */
 export const RUN_ROWS: Readonly<Record<string, Check>> = {
   "a writable layer per container": async (person) => {
     const script = "echo x >/file && cat /file";

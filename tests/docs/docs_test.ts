@@ -33,7 +33,7 @@ const CONTRACTS = {
   shim: { methods: shimContract, errors: shimErrors, data: shimErrorData },
 } as const;
 
-/** Asserts that examples are what their contract says; answers how each ended. */
+/** Asserts that examples are what their contract says; returns how each ended. */
 function checkExamples(
   examples: readonly Example[],
   contract: {

@@ -22,7 +22,7 @@ function blocks(language: string): string[] {
   );
 }
 
-/** Runs code from the README in a directory with `berth` in PATH; answers what it printed. */
+/** Runs code from the README in a directory with `berth` in PATH; returns what it printed. */
 async function run(daemon: TestDaemon, interpreter: string[], code: string): Promise<string> {
   const argv = [...interpreter, code.replaceAll("/run/berth/berth.sock", daemon.socket)];
   const { code: status, stdout, stderr } = await output(argv, {

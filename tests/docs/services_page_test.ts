@@ -11,7 +11,7 @@ import { until, within } from "../harness/poll.ts";
 
 const PAGE = Deno.readTextFileSync(`${ROOT}/docs/services.md`);
 
-/** What takes the place of the page's image. */
+/** The script that takes the place of the page's image. */
 const SCRIPT = 'trap "echo bye; exit 0" TERM; echo serving; while :; do sleep 0.05; done';
 
 /** Returns the words after `berth` of a command of the page. */

@@ -12,7 +12,7 @@ import { crun } from "../harness/runtime/crun.ts";
 import { createService } from "../harness/service.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
-/** What a loss of power leaves of a file that was just written. */
+/** The content of a file that was just written, after a loss of power. */
 const DAMAGES = { empty: "", torn: '{"format":1,"id' };
 
 /** The files of a container below the state directory, which is not always a tmpfs. */

@@ -19,7 +19,7 @@ function environment(pid: number): string[] {
   return Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0").filter(Boolean).sort();
 }
 
-/** What of berth, its shim and the runtime could be seen in a process of a container. */
+/** Fails if a process of a container shows anything of berth, its shim or the runtime. */
 async function assertClean(pid: number, init: number, what: string): Promise<void> {
   // The runtime's own init has become the program when its name is the program's; execve(2) sets the
   // name before the environment.

@@ -27,10 +27,10 @@ export interface FuzzOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** What a fuzz found. */
+/** The findings of a fuzz. */
 export interface FuzzReport {
   readonly sent: number;
-  /** What must not be, each once. */
+  /** Each thing that must not be, once. */
   readonly complaints: readonly string[];
   /** Bytes that the daemon holds more at the end than after the first tenth. */
   readonly memoryGrowth: number;
@@ -46,7 +46,7 @@ const AT_ONCE = 4;
 const SHIM_EVERY = 5;
 /** The heap breathes, bytes. */
 const MEMORY_SLACK = 100 * 1024 * 1024;
-/** What another client may have to wait, milliseconds. */
+/** The longest that another client may have to wait, milliseconds. */
 const MOST_MS = 60_000;
 /** Complaints that are kept. */
 const MOST_COMPLAINTS = 50;

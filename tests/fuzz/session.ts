@@ -12,7 +12,7 @@ export interface SessionOptions {
   readonly lines: readonly FuzzLine[];
   /** A method that is always answered. */
   readonly ping: string;
-  /** What `data` of an error may hold. */
+  /** The members that `data` of an error may have. */
   readonly errorData: ErrorMembers;
   readonly complain: (what: string) => void;
 }

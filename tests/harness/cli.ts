@@ -4,7 +4,7 @@ import { rootfsDir } from "./rootfs.ts";
 import { program } from "./run.ts";
 import type { TestDaemon } from "./daemon.ts";
 
-/** What a command of `berth` did. */
+/** How a command of `berth` ended, and its output. */
 export interface CliResult {
   readonly code: number;
   readonly stdout: string;
@@ -13,7 +13,7 @@ export interface CliResult {
 
 /** Standard input, environment and working directory of a command. */
 export interface CliOptions {
-  /** What to write to its standard input; left out: none. */
+  /** Text or bytes for its standard input; left out: none. */
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-/** What a command did. */
+/** How a command ended, and its output. */
 export interface CommandResult {
   readonly code: number;
-  /** What has killed it; null where nothing has. */
+  /** The signal that has killed it; null where none has. */
   readonly signal: Deno.Signal | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -116,7 +116,7 @@ export class TestDaemon implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** What it has written to stderr and stdout, over all of its starts; empty before the first. */
+  /** Its output on stderr and stdout, over all of its starts; empty before the first. */
   get log(): string {
     return readIfThere(`${this.dir}/daemon.log`);
   }
@@ -210,7 +210,7 @@ export class TestDaemon implements AsyncDisposable {
     }
   }
 
-  /** Waits until the process has ended; answers how. */
+  /** Waits until the process has ended; returns how. */
   async exited(): Promise<Deno.CommandStatus> {
     if (this.#process === undefined) throw new Error("the daemon does not run");
     const status = await within("the daemon's end", this.#process.status);
@@ -322,7 +322,7 @@ export class TestDaemon implements AsyncDisposable {
     return this.client.call("container.delete", { id, force: true });
   }
 
-  /** The whole life of a container that exits by itself; answers its exit status. */
+  /** The whole life of a container that exits by itself; returns its exit status. */
   async life(id: string, args: readonly string[] = ["true"]): Promise<number> {
     await this.run(id, args);
     await this.exitOf(id);

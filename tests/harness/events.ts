@@ -8,7 +8,7 @@ import type { Event } from "../../src/rpc/contract/schemas.ts";
 import type { TestDaemon } from "./daemon.ts";
 import { CALL_TIMEOUT_MS, until } from "./poll.ts";
 
-/** What an event has to have; every member given must be equal. */
+/** Members that an event has to have; every one given must be equal. */
 export type EventMatch = Partial<Event>;
 
 /** Returns every event of a container, from the journal too, once its delete is among them. */
@@ -22,7 +22,7 @@ export async function historyOf(daemon: TestDaemon, id: string): Promise<Event[]
 export class EventCollector implements Disposable {
   /** The events so far. */
   readonly events: Event[] = [];
-  /** What `events.subscribe` answered. */
+  /** The answer of `events.subscribe`. */
   readonly subscription: ResultOf<DaemonContract, "events.subscribe">;
   readonly #peer: Peer;
 
@@ -60,7 +60,7 @@ export class EventCollector implements Disposable {
     });
   }
 
-  /** Waits until `count` events match; answers the last of these. */
+  /** Waits until `count` events match; returns the last of these. */
   async wait(match: EventMatch, count = 1): Promise<Event> {
     return await until(
       `event number ${count} like ${JSON.stringify(match)}; so far: ${this.summary()}`,

@@ -6,7 +6,7 @@ import { filesIn } from "./leaks/traces.ts";
 const TAIL = 4096;
 
 /**
- * What the daemons and shims of one test have logged: taken when their files are removed, shown if the
+ * The logs of the daemons and shims of one test: taken when their files are removed, shown if the
  * test fails.
  */
 class FailureLogs {

@@ -17,11 +17,11 @@ export interface PollOptions {
   readonly everyMs?: number;
 }
 
-/** What {@linkcode until} takes for "not yet". */
+/** The values that {@linkcode until} takes for "not yet". */
 type NotYet = undefined | false | null;
 
 /**
- * Calls `probe` until it answers something that is neither undefined, null nor false, and answers
+ * Calls `probe` until it returns something that is neither undefined, null nor false, and returns
  * that. What `probe` throws ends the wait. After the deadline throws an `Error` that says `what`
  * was waited for.
  */

@@ -161,12 +161,12 @@ export function processName(pid: number): string {
   return readProc(pid, "comm").trim();
 }
 
-/** What the kernel says of a process (proc_pid_status(5)); empty once it is gone. */
+/** Returns the kernel's text about a process (proc_pid_status(5)); empty once it is gone. */
 export function processStatus(pid: number): string {
   return readProc(pid, "status");
 }
 
-/** What the descriptors of a process point at, such as `socket:[4711]`; empty once it is gone. */
+/** Returns the targets of a process's descriptors, such as `socket:[4711]`; none once it is gone. */
 export function openFiles(pid: number): string[] {
   try {
     return [...Deno.readDirSync(`/proc/${pid}/fd`)]

@@ -5,7 +5,7 @@ import { runDir, uniqueName } from "./run.ts";
 
 /**
  * A root filesystem with a static busybox, made at the first call of a run and shared by all of its
- * tests: mount it read-only or over an overlay. Answers its path.
+ * tests: mount it read-only or over an overlay. Returns its path.
  */
 export function rootfsDir(): string {
   const dir = `${runDir()}/rootfs`;
@@ -39,7 +39,7 @@ export function rootfsDir(): string {
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>;
 
-/** What {@linkcode spec} takes beside the command. */
+/** The options of {@linkcode spec} besides the command. */
 export interface SpecOptions {
   /** The parent of the container's cgroup, relative to the root; see `TestDaemon.cgroup`. */
   readonly cgroup: string;
@@ -86,7 +86,7 @@ export function spec(args: readonly string[], options: SpecOptions): JsonObject 
   return merge(base, options.override ?? {});
 }
 
-/** What tests need: to kill, to chown, to switch user. */
+/** The capabilities that tests need: to kill, to chown, to switch user. */
 const CAPABILITIES = ["CAP_KILL", "CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE"];
 
 function merge(base: JsonObject, over: JsonObject): JsonObject {

@@ -81,7 +81,7 @@ test("images storage: an image that is refused cannot be run by its id while it 
   await ok(daemon, "image", "prune");
 });
 
-/** What an image must not change, nor use: it also reads as a list of users. */
+/** The content of a file that no image may change or use: it also reads as a list of users. */
 const KEPT = "kept:x:0:0:::\n";
 
 test("images storage: a hostile image leaves nothing outside of its layers", async () => {

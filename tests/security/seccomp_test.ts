@@ -32,7 +32,7 @@ const EPERM = 1, ENOSYS = 38;
 // address or a bad flag makes the kernel itself say something else than the filter's EPERM.
 const BAD = -1, NEWUSER = 0x10000000;
 
-/** What docker's filter refuses to a container with the default capabilities. */
+/** System calls that docker's filter refuses to a container with the default capabilities. */
 const REFUSED: Readonly<Record<string, readonly number[]>> = {
   keyctl: [250, 0xffff],
   add_key: [248, 0, 0, 0, 0, 0],
@@ -76,7 +76,7 @@ const REFUSED: Readonly<Record<string, readonly number[]>> = {
   sysfs: [139, 3],
 };
 
-/** What it lets through. */
+/** System calls that it lets through. */
 const ALLOWED: Readonly<Record<string, readonly number[]>> = {
   read: [0, BAD, 0, 0],
   ptrace: [101, 0xffff, 0, 0, 0],

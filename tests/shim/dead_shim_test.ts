@@ -290,7 +290,7 @@ Deno.test("dead shim: a recorded pid that now belongs to another process is neve
   }
 });
 
-/** Kills the daemon, then the shim; answers what the bundle says of it. */
+/** Kills the daemon, then the shim; returns what the bundle says of it. */
 async function killShimWithoutDaemon(
   daemon: TestDaemon,
   id: string,

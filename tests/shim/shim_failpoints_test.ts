@@ -15,7 +15,7 @@ const ignore = NO_FAILPOINTS;
 const CREATE = ["reserve", "mount", "stdio", "runtime", "claim", "created"];
 const DELETE = ["runtime", "unmount", "stdio", "deleted", "execs"];
 
-/** What a test uses. */
+/** A daemon whose failpoints can be armed. */
 interface Armed {
   readonly daemon: TestDaemon;
   readonly points: FailpointFile;

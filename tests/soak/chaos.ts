@@ -28,14 +28,14 @@ const POINTS = [
   "journal.appended",
 ];
 
-/** What {@linkcode Chaos} works with. */
+/** The parts of a soak that {@linkcode Chaos} harms. */
 export interface ChaosOptions {
   readonly session: Session;
   readonly random: Random;
-  /** What some of the containers have for a runtime. */
+  /** The runtime of some of the containers. */
   readonly runtime: RuntimeWrapper;
   readonly killer: Killer;
-  /** What the daemon reads its failpoints from. */
+  /** The file that the daemon reads its failpoints from. */
   readonly failpoints: FailpointFile;
   /** Whether the daemon serves the containers itself. */
   readonly noShim: boolean;
@@ -50,7 +50,7 @@ export class Chaos {
   readonly #noShim: boolean;
   readonly #failpoints: FailpointFile;
   readonly #releases: (() => void)[] = [];
-  /** What was done, and how often. */
+  /** How often each thing was done. */
   readonly counts = new Map<string, number>();
 
   constructor({ session, random, runtime, killer, failpoints, noShim }: ChaosOptions) {
@@ -162,7 +162,7 @@ export class Chaos {
     return Promise.resolve();
   }
 
-  /** What looks after a container dies at the moment in which that is started. */
+  /** Kills the process that looks after a container at the moment in which that is started. */
   async #killAtStart(): Promise<void> {
     const shim = await Promise.race([this.#session.nextStart(), pause(2000)]);
     if (typeof shim !== "number") return;

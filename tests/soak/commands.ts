@@ -9,7 +9,7 @@ export interface Command {
   readonly weight: number;
 }
 
-/** What containers run; by the name that they have as the label {@linkcode COMMAND_LABEL}. */
+/** The commands of containers, by the name that they have as the label {@linkcode COMMAND_LABEL}. */
 export const CONTAINER_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["sleeps", { weight: 3, args: ["sleep", "100000"], own: [] }],
   ["ends", { weight: 2, args: ["sh", "-c", "sleep 0.3; exit 3"], own: [3] }],
@@ -30,7 +30,7 @@ export const CONTAINER_COMMANDS: ReadonlyMap<string, Command> = new Map([
 /** The label that names a container's command. */
 export const COMMAND_LABEL = "command";
 
-/** What execs run. */
+/** The commands of execs. */
 export const EXEC_COMMANDS: readonly Command[] = [
   { weight: 3, args: ["true"], own: [0] },
   { weight: 2, args: ["sh", "-c", "sleep 0.2; exit 5"], own: [5] },

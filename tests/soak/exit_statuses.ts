@@ -12,7 +12,7 @@ const TAKES_ALONG = 5_000;
 /** How long after a start init may take to execute its program, in milliseconds. */
 const EXECUTES = 5_000;
 
-/** What can be done to a container that its exit status may come of. */
+/** The things done to a container that its exit status may come of. */
 type What = number | "start" | "delete" | "delete what never ran" | "lose shim";
 
 /** Something that was done to a container: from when to when, in milliseconds. */
@@ -27,9 +27,9 @@ interface Act {
   readonly all?: boolean;
 }
 
-/** What an instance is known to have gone through. */
+/** All that an instance is known to have gone through. */
 interface Life {
-  /** What was done to it, as far as it can have caused this exit. */
+  /** The things done to it that can have caused this exit. */
   readonly acts: readonly Act[];
   readonly start: Event | undefined;
   readonly init: Event | undefined;
@@ -43,9 +43,9 @@ interface Life {
 export class ExitStatuses {
   readonly #commands = new Map<string, Command>();
   readonly #execs = new Map<string, Command>();
-  /** What was done, by id. */
+  /** The things done, by id. */
   readonly #acts = new Map<string, Act[]>();
-  /** What was done to one instance alone. */
+  /** The things done to one instance alone. */
   readonly #ofInstance = new Map<string, Act[]>();
   readonly #killed = new Set<number>();
   readonly #now: () => number;
@@ -85,7 +85,7 @@ export class ExitStatuses {
     return this.#begin(id, { what: force ? "delete" : "delete what never ran" });
   }
 
-  /** What looks after this instance was killed, at `at` milliseconds. */
+  /** Notes that the process that looks after this instance was killed, at `at` milliseconds. */
   lostShim(instance: string, at = this.#now()): void {
     listIn(this.#ofInstance, instance).push({ what: "lose shim", from: at, until: Infinity });
   }
@@ -102,7 +102,7 @@ export class ExitStatuses {
   }
 
   /**
-   * What is wrong with the exits in the history of one instance; nothing if each was caused. The
+   * Returns the faults of the exits in the history of one instance; none if each was caused. The
    * instance that it replaces was asked about before.
    */
   *uncaused(events: readonly Event[]): Generator<string> {

@@ -41,7 +41,7 @@ function model(): { statuses: ExitStatuses; setTime: (second: number) => void } 
   return { statuses, setTime: (second) => void (now = Date.parse(at(second))) };
 }
 
-/** What is wrong with a history, each on its first line. */
+/** Returns the first line of each fault in a history. */
 function wrong(statuses: ExitStatuses, events: readonly Event[]): string[] {
   return [...statuses.uncaused(events)].map((text) => text.split("\n")[0] ?? "");
 }

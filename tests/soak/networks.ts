@@ -6,7 +6,7 @@ import { NetworkAudit, TestNetwork } from "../harness/network/test_network.ts";
 import { killIfThere } from "../harness/processes.ts";
 import { Random } from "./random.ts";
 
-/** What {@linkcode soakNetworks} does. */
+/** How many rounds {@linkcode soakNetworks} makes, and with which choices. */
 export interface NetworkSoakOptions {
   readonly rounds: number;
   readonly seed: number;

@@ -21,7 +21,7 @@ export interface SeenExit {
 
 type Name = keyof DaemonContract & string;
 
-/** What no call may end with, whatever is killed meanwhile. */
+/** Errors that no call may end with, whatever is killed meanwhile. */
 const NEVER: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "Internal",
   "InvalidParams",
@@ -47,7 +47,7 @@ export class Session {
   readonly events: Event[] = [];
   /** Exits that answers have told. */
   readonly exits: SeenExit[] = [];
-  /** What was done, for the time line of a failure. */
+  /** The steps so far, for the time line of a failure. */
   readonly notes: Note[] = [];
   /** How often what was called, and how it ended. */
   readonly counts = new Map<string, number>();
@@ -61,7 +61,7 @@ export class Session {
     this.daemon = daemon;
   }
 
-  /** What must never happen and did, if anything. */
+  /** The first thing that must never happen and did; undefined where none did. */
   get violation(): Error | undefined {
     return this.#violation;
   }
@@ -127,7 +127,7 @@ export class Session {
   }
 
   /**
-   * Calls the daemon, once there is one. Answers undefined for an error that faults may cause; one
+   * Calls the daemon, once there is one. Returns undefined for an error that faults may cause; one
    * that they may not, or none at all for minutes, is a violation.
    */
   async call<N extends Name>(
@@ -160,7 +160,7 @@ export class Session {
   }
 
   /**
-   * Waits for a process as long as it takes. Answers undefined when the daemon goes away meanwhile,
+   * Waits for a process as long as it takes. Returns undefined when the daemon goes away meanwhile,
    * or there is no such process.
    */
   async wait(

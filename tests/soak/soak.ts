@@ -27,7 +27,7 @@ export interface SoakOptions {
   readonly durationMs: number;
   /** How many containers there are at a time. */
   readonly containers: number;
-  /** What becomes of the container of a shim that died: `[shim] on_death`. */
+  /** The fate of the container of a shim that died: `[shim] on_death`. */
   readonly onDeath: "kill" | "adopt";
   /** Whether the daemon serves the containers itself; false by default. */
   readonly noShim?: boolean;
@@ -35,7 +35,7 @@ export interface SoakOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a soak did. */
+/** The figures of a soak. */
 export interface SoakReport {
   readonly events: number;
   readonly instances: number;
@@ -183,7 +183,7 @@ function assertOneAtATime(events: readonly Event[]): void {
   }
 }
 
-/** What wait and delete answered is what the events say. */
+/** Fails unless the answers of wait and delete say the same as the events. */
 function assertAgreed(events: readonly Event[], exits: readonly SeenExit[]): void {
   const key = (exit: SeenExit | Event) =>
     [exit.id, exit.execId ?? "", exit.exitStatus, exit.exitedAt].join(" ");

@@ -12,7 +12,7 @@ import type { Session } from "./session.ts";
 export interface WorkerOptions {
   readonly session: Session;
   readonly random: Random;
-  /** What is done to containers is noted here. */
+  /** Takes notes of all that is done to containers. */
   readonly statuses: ExitStatuses;
   /** The runtimes that containers get. */
   readonly runtimes: readonly string[];

@@ -26,14 +26,14 @@ async function run(daemon: TestDaemon, id: string, script: string, stdio: Stdio)
   return (await daemon.client.call("container.start", { id })).pid;
 }
 
-/** Waits for its exit and deletes it; answers the exit status. */
+/** Waits for its exit and deletes it; returns the exit status. */
 async function finish(daemon: TestDaemon, id: string): Promise<number> {
   const { exitStatus } = await within(`the exit of ${id}`, daemon.exitOf(id));
   await daemon.client.call("container.delete", { id });
   return exitStatus;
 }
 
-/** Reads from a stream until `text` has come; answers everything so far. */
+/** Reads from a stream until `text` has come; returns everything so far. */
 async function readUntil(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   text: string,

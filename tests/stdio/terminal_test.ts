@@ -46,7 +46,7 @@ class Screen implements AsyncDisposable {
     });
   }
 
-  /** Waits for the end of the output; answers all of it. */
+  /** Waits for the end of the output; returns all of it. */
   async end(): Promise<string> {
     await within("the end of the terminal's output", this.#ended);
     return this.shown;

@@ -7,7 +7,7 @@ import { within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 
-/** Calls and answers the kind of the error and the paths that it names: `InvalidParams spec.root`. */
+/** Makes a call and returns the kind of the error and the paths that it names: `InvalidParams spec.root`. */
 async function refusal(daemon: TestDaemon, method: string, params: JsonObject): Promise<string> {
   try {
     await within(method, daemon.peer.call(method, params));

@@ -50,7 +50,7 @@ Deno.test("heavy params: no request costs more than a second of CPU or 200 MB", 
     ["many digits", request("container.list", `{"ids":[${"9".repeat(15 * MIB)}]}`)],
   );
   using client = await RawClient.connect(daemon.socket);
-  /** What a request costs the daemon: CPU in seconds, memory in bytes. */
+  /** Measures the cost of a request to the daemon: CPU in seconds, memory in bytes. */
   const cost = async (what: string, text: string) => {
     const memory = anonymousMemory(daemon.pid);
     const cpu = cpuSeconds(daemon.pid);

@@ -9,7 +9,7 @@ import type { EngineNumbers, Measure, Row, Samples } from "../row.ts";
 const SETTLE_MS = 3000;
 const IDLE_MS = 10_000;
 
-/** What containers cost that do nothing: memory and CPU, each with its own shim and in a group. */
+/** Memory and CPU of containers that do nothing, each with its own shim and in a group. */
 export const atRest: Measure = async (bench) => {
   const size = bench.count(50, 4);
   const grouped = bench.count(20, 4);
@@ -92,7 +92,7 @@ async function cpuShare(pids: readonly number[], ms: number): Promise<number> {
   return (cpuMsOfAll(pids) - before) / (performance.now() - start) * 1000;
 }
 
-/** What the least Deno process takes that a shim could be. */
+/** Returns the memory of the least Deno process that a shim could be. */
 async function floor(): Promise<Memory> {
   const dir = await Deno.makeTempDir({ prefix: "berth-bench-floor-" });
   const script = `${dir}/main.js`;

@@ -59,9 +59,9 @@ export const containerdShim: Measure = async (bench) => {
   ];
 };
 
-/** What rows are about, and what their first one has to be. */
+/** The titles and notes of rows, and the target of the first one. */
 interface Kind {
-  /** What is added to their titles. */
+  /** Words that are added to their titles. */
   readonly what: string;
   readonly note: string;
   readonly target?: Target;

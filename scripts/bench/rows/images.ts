@@ -14,8 +14,8 @@ import type { Measure } from "../row.ts";
 const NAME = "example.org/two:1";
 
 /**
- * What an image costs that is there: `berth run --rm` of `true` in a directory, in an overlay on it and
- * in an image of two layers, in turn, and the differences of each round. The network is the same: none.
+ * The cost of an image that is there: `berth run --rm` of `true` in a directory, in an overlay on it
+ * and in an image of two layers, in turn, and the differences of each round. No network is used.
  * Then the pull of an image that has one layer more than one that is there, from a registry on the
  * loopback interface.
  */

@@ -21,7 +21,7 @@ export const NAMESPACE = { pod: 0, container: 1, node: 2 } as const;
 /** States of containers in CRI's enum. */
 export const CRI_STATE = { created: 0, running: 1, exited: 2 } as const;
 
-/** What a container of a pod has beside its command. */
+/** The options of a container of a pod besides its command. */
 export interface CriContainerOptions {
   /** One of {@linkcode NAMESPACE}. */
   readonly pid?: number;
@@ -208,7 +208,7 @@ export function fieldsOf(message: unknown): Message {
 
 const IMAGE_NAME = "docker.io/library/berth-cri";
 
-/** What all containers run, pods' own, too. */
+/** The image of all containers, pods' own, too. */
 const IMAGE = `${IMAGE_NAME}:latest`;
 
 /** Containers keep to the OOM score of containerd: a lower one takes CAP_SYS_RESOURCE. */

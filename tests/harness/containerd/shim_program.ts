@@ -2,7 +2,7 @@
 import { writeScript } from "../stand_in.ts";
 import { program, shellProgram } from "../run.ts";
 
-/** What containerd calls the program. */
+/** The name by which containerd calls the program. */
 const SHIM_NAME = "containerd-shim-berth-v2";
 
 /** Puts a file with the name of a shim into `dir`, which runs the berth under test; its path. */

@@ -39,13 +39,13 @@ export interface TaskEvent {
 
 /** How a shim is started, where that is not as the newest containerd does it. */
 export interface StartOptions {
-  /** What is written to its stdin; params with a directory for its socket if left out. */
+  /** Bytes for its stdin; params with a directory for its socket if left out. */
   readonly input?: Uint8Array;
   /** Options of the runtime. */
   readonly options?: Encodable<typeof RuncOptions>;
 }
 
-/** What a program has said, and how it ended. */
+/** The output of a program, and how it ended. */
 export interface Said {
   readonly code: number;
   readonly stdout: Uint8Array;
@@ -60,7 +60,7 @@ export interface StubOptions {
   readonly waiting?: boolean;
   /** The first line of the program, where it is another shell's than `/bin/sh`. */
   readonly shell?: string;
-  /** What the program's environment has beside. */
+  /** Further variables of the program's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -227,7 +227,7 @@ export class StubContainerd implements AsyncDisposable {
     return { code, stdout, stderr: new TextDecoder().decode(stderr) };
   }
 
-  /** What containerd 2.3 and later write to the stdin of `start`. */
+  /** Returns the bytes that containerd 2.3 and later write to the stdin of `start`. */
   params(id: string, options: Encodable<typeof RuncOptions> = {}): Uint8Array {
     const value = encode(RuncOptions, options);
     return encode(BootstrapParams, {

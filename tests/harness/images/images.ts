@@ -13,7 +13,7 @@ export function imagesMissing(...more: string[]): string | undefined {
   return missing && `${missing} is not installed`;
 }
 
-/** What an image is made from. */
+/** The parts of an image. */
 export interface ImageParts {
   /** Tar archives, or directories to make one of each; the first is the lowest. */
   readonly layers: readonly string[];
@@ -77,7 +77,7 @@ export async function makeImageList(
   return `oci:${layout}:latest`;
 }
 
-/** What the media types of OCI images begin with (image-spec, media-types.md). */
+/** The beginning of the media types of OCI images (image-spec, media-types.md). */
 const OCI_TYPE = "application/vnd.oci.image";
 
 /** Points to a blob of a layout. */

@@ -8,7 +8,7 @@ import { exists } from "../../../src/linux/fs/exists.ts";
  * given {@linkcode env}.
  */
 export class PausedSkopeo implements Disposable {
-  /** What finds it. */
+  /** The environment in which it is found. */
   readonly env: Readonly<Record<string, string>>;
   readonly #skopeo: StandIn;
 

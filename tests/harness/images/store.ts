@@ -4,8 +4,8 @@ import type { TestDaemon } from "../daemon.ts";
 import { namesIn } from "../leaks/traces.ts";
 
 /**
- * What the store holds beside whole images: files of pulls, layers, links to them. A pull that was
- * killed early has made no directories yet.
+ * Counts what the store holds besides whole images: files of pulls, layers, links to them. A pull
+ * that was killed early has made no directories yet.
  */
 export function leftIn(daemon: TestDaemon) {
   const storage = `${daemon.root}/images/storage`;
@@ -18,7 +18,7 @@ export function leftIn(daemon: TestDaemon) {
   };
 }
 
-/** What {@linkcode leftIn} answers of an empty store. */
+/** The counts of {@linkcode leftIn} for an empty store. */
 export const NOTHING = { temporary: 0, layers: 0, directories: 0, links: 0 };
 
 /** How many layers the store knows. */

@@ -18,7 +18,7 @@ export async function makeCertificate(dir: string): Promise<TestCertificate> {
   return { certificate, key };
 }
 
-/** What a token server says of itself in its registry's config. */
+/** The names of a token server in its registry's config. */
 const SERVICE = "test-service", ISSUER = "test-issuer";
 
 /**

@@ -3,7 +3,7 @@ import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import { signalChild } from "../processes.ts";
 import { uniqueName } from "../run.ts";
 
-/** Makes a FIFO with a name of its own in `dir`; answers its path. */
+/** Makes a FIFO with a name of its own in `dir`; returns its path. */
 export function makeFifo(dir: string): string {
   const path = `${dir}/${uniqueName("fifo")}`;
   mkfifo(path, 0o600);

@@ -107,7 +107,7 @@ export class PtyProcess implements AsyncDisposable {
     });
   }
 
-  /** What `stty -a` says of the terminal. */
+  /** Returns the output of `stty -a` for the terminal. */
   async mode(): Promise<string> {
     const args = ["-F", this.slave, "-a"];
     const { stdout } = await new Deno.Command("stty", { args, stdin: "null" }).output();
@@ -119,7 +119,7 @@ export class PtyProcess implements AsyncDisposable {
     await until("the raw mode", async () => / -icanon/.test(await this.mode()));
   }
 
-  /** Waits for the end of the process; answers its exit status. */
+  /** Waits for the end of the process; returns its exit status. */
   async exited(): Promise<number> {
     // Long: some have megabytes to show first.
     const { status } = this.#child;

@@ -50,7 +50,7 @@ export class RawClient implements Disposable {
     return JSON.parse(this.#lines.shift() ?? "");
   }
 
-  /** Writes one message and answers the next that comes. */
+  /** Writes one message and returns the next that comes. */
   async ask(message: unknown): Promise<unknown> {
     await this.send(message);
     return await this.next();

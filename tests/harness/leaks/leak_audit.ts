@@ -4,7 +4,7 @@ import type { TestDaemon } from "../daemon.ts";
 import { baseName } from "../run.ts";
 import { cgroupsOf, filesIn, mountsOf, unixSocketsOf } from "./traces.ts";
 
-/** What a daemon and its containers take up, each as names that a failed test can print. */
+/** The things that a daemon and its containers take up, as names that a failed test can print. */
 interface Snapshot {
   readonly processes: readonly string[];
   readonly zombies: readonly string[];
@@ -102,7 +102,7 @@ function kind(target: string): string {
     .replace(/\/events\/\d+\./, "/events/N.");
 }
 
-/** What `now` has more of than `before`, with its number where it is not one. */
+/** Returns the names that `now` has more often than `before`, with the number where it is not one. */
 function more(what: string, now: readonly string[], before: readonly string[]): string[] {
   const count = (names: readonly string[]) => {
     const counts = new Map<string, number>();

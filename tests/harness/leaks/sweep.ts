@@ -4,7 +4,7 @@ import { processesOf } from "../processes.ts";
 import { baseName } from "../run.ts";
 import { cgroupPids, cgroupsOf, mountsOf } from "./traces.ts";
 
-/** What {@linkcode sweep} removes. */
+/** The things that {@linkcode sweep} removes. */
 export interface SweepOptions {
   /** The directory to remove; its name must occur nowhere else on this machine. */
   readonly dir: string;
@@ -16,7 +16,7 @@ export interface SweepOptions {
 
 /**
  * Ends and removes all that has to do with one directory, however it got there: processes, mounts,
- * cgroups, files. It hides leaks, so what a test claims about them is asserted before. Answers the
+ * cgroups, files. It hides leaks, so what a test claims about them is asserted before. Returns the
  * command lines of the processes that it ended.
  */
 export async function sweep(options: SweepOptions): Promise<string[]> {

@@ -7,7 +7,7 @@ import type { TestDaemon } from "../daemon.ts";
 import { baseName, program, uniqueName } from "../run.ts";
 import { mountsOf, namesIn } from "../leaks/traces.ts";
 
-/** What tests of networks need of the system, and is not here. */
+/** The commands and plugins that tests of networks need, and that are missing here. */
 export const MISSING_FOR_NETWORKS = [
   ...["ip", "nsenter", "iptables", "socat"].filter((command) => findCommand(command) === undefined),
   ...["bridge", "host-local", "portmap", "firewall"].map((plugin) => `/usr/lib/cni/${plugin}`)
@@ -125,7 +125,7 @@ export class TestNetwork implements AsyncDisposable {
     });
   }
 
-  /** What an HTTP server answers to the host, or to the neighbor; undefined if it does not. */
+  /** Returns the answer of an HTTP server to the host, or to the neighbor; undefined if there is none. */
   async get(url: string, from: "host" | "neighbor" = "host"): Promise<string | undefined> {
     const argv = httpGet(url);
     try {
@@ -137,7 +137,7 @@ export class TestNetwork implements AsyncDisposable {
     }
   }
 
-  /** Waits until an HTTP server answers, and returns what. */
+  /** Waits until an HTTP server answers, and returns the answer. */
   async getUntilThere(url: string, from: "host" | "neighbor" = "host"): Promise<string> {
     return await until(`an answer from ${url}`, async () => await this.get(url, from));
   }

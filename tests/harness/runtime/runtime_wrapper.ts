@@ -29,7 +29,7 @@ const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
  * one. Rules are shell text in files, read at each call, so they may change while a daemon runs.
  */
 export class RuntimeWrapper {
-  /** What to give as `runtime`. */
+  /** The path to give as `runtime`. */
   readonly path: string;
   readonly #dir: string;
 
