@@ -92,7 +92,7 @@ export function daemonMethods(
       return {};
     },
     "container.checkpoint": (params) => services.checkpoint(params),
-    "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
+    "container.delete": (params) => services.delete(params),
     "network.list": () => manager.networks.list(),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.read": (params) => readEvents(manager.events.journal, params),

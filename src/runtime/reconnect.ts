@@ -140,7 +140,7 @@ function finishRemoval(
   // With a bundle it is a container like any other that nothing restarts.
   if (containers.find(id) !== undefined) return definitions.remove(id);
   containers.add(resting.load(id));
-  services.delete(id, false).catch((error) => logTrouble(id, error));
+  services.delete({ id }).catch((error) => logTrouble(id, error));
 }
 
 /** Runs `action` for one container, whose trouble must not keep the others from theirs. */

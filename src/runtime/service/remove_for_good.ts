@@ -4,6 +4,8 @@ import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { logDir } from "../../oci/log_layout.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -11,13 +13,7 @@ import { createCanceled, lockToEnd, startCanceled } from "./cancel_create.ts";
 import type { RestartContext } from "./restart/restart_manager.ts";
 
 /** The container to remove, and the conditions of its removal. */
-export interface RemoveTarget {
-  readonly id: string;
-  /** Remove it even if it runs. */
-  readonly force: boolean;
-  /** Remove it only if it is still this instance. */
-  readonly instance?: string | undefined;
-}
+export type RemoveParams = ParsedParamsOf<DaemonContract, "container.delete">;
 
 /**
  * Removes a container with its definition, so that it never comes back. With `force` one that is being
@@ -26,7 +22,7 @@ export interface RemoveTarget {
  * @throws {FailedPreconditionError} if it runs and `force` is not given.
  */
 export async function removeForGood(
-  target: RemoveTarget,
+  target: RemoveParams,
   options: RestartContext,
 ): Promise<DeleteResult> {
   const { id, force, instance } = target;
@@ -50,7 +46,7 @@ export async function removeForGood(
  * if there is no such create, or the container is there by now.
  */
 async function cancelFirstCreate(
-  { id, force, instance }: RemoveTarget,
+  { id, force = false, instance }: RemoveParams,
   { containers }: RestartContext,
 ): Promise<DeleteResult | undefined> {
   if (!force || containers.find(id) !== undefined) return undefined;
@@ -62,7 +58,7 @@ async function cancelFirstCreate(
 }
 
 async function remove(
-  { id, force, instance }: RemoveTarget,
+  { id, force = false, instance }: RemoveParams,
   options: RestartContext,
 ): Promise<DeleteResult> {
   const { checkUsable, containers, definitions, locks, restarts } = options;
@@ -96,7 +92,7 @@ async function remove(
  * of one whose shim died, and with `force` a damaged definition. What has the id by now keeps its own.
  */
 function removeLeft(
-  { id, force }: RemoveTarget,
+  { id, force }: RemoveParams,
   { checkUsable, containers, definitions, root }: RestartContext,
 ): void {
   if (containers.isTaken(id)) return;

@@ -10,7 +10,7 @@ import { KeyedMutex } from "../util/locks.ts";
 import { atRest, type RenameParams } from "./at_rest.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceContext } from "./context.ts";
-import { removeForGood } from "./remove_for_good.ts";
+import { removeForGood, type RemoveParams } from "./remove_for_good.ts";
 import { ManualRestarts } from "./restart/manual_restarts.ts";
 import { type RestartContext, RestartManager } from "./restart/restart_manager.ts";
 import type { RunAgainOptions } from "./restart/run_again.ts";
@@ -54,7 +54,7 @@ export class Services implements Disposable {
     });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#runsAgain(id),
-      remove: (id, instance) => this.delete(id, false, instance),
+      remove: (id, instance) => this.delete({ id, instance }),
       stopping,
     });
     events.addListener((event) => this.#heard(event));
@@ -148,8 +148,8 @@ export class Services implements Disposable {
   }
 
   /** Removes a container with its definition; see {@linkcode removeForGood}. */
-  async delete(id: string, force: boolean, instance?: string): Promise<DeleteResult> {
-    return await removeForGood({ id, force, instance }, this.#context);
+  async delete(params: RemoveParams): Promise<DeleteResult> {
+    return await removeForGood(params, this.#context);
   }
 
   /** Does `work` with a container of which nothing but its definition is left; see {@linkcode atRest}. */

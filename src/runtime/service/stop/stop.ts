@@ -4,6 +4,8 @@ import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
 import { type BundleRecord, tryReadJson } from "../../../oci/bundle_layout.ts";
 import { stopSignalIn } from "../../../oci/spec/facts.ts";
+import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
@@ -19,15 +21,8 @@ const DEFAULT_TIMEOUT = 10;
  */
 const SHUTDOWN_TIMEOUT = 100;
 
-/** How a container is stopped. */
-export interface ContainerStopOptions {
-  /** The signal that asks it to end; left out: its own stop signal. */
-  readonly signal?: string | number | undefined;
-  /** Seconds until SIGKILL; below 0: there is none. Left out: the container's own. */
-  readonly timeout?: number | undefined;
-  /** The machine is going down: a container's own time is not below 0 then. */
-  readonly shutdown?: boolean | undefined;
-}
+/** How a container is stopped. With `shutdown` its own time is not below 0. */
+export type ContainerStopOptions = Omit<ParsedParamsOf<DaemonContract, "container.stop">, "id">;
 
 /**
  * Refuses what is no signal before anything is changed.
