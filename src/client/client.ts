@@ -14,7 +14,7 @@ import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_s
 
 /** The socket that {@linkcode connect} dials, and the signal that cancels it. */
 export interface ConnectOptions {
-  /** The daemon's socket. Default: what BERTH_SOCKET says, else `/run/berth/berth.sock`. */
+  /** The daemon's socket. Default: the value of BERTH_SOCKET, else `/run/berth/berth.sock`. */
   readonly socket?: string;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
@@ -131,8 +131,8 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Runs a program in a container: creates it, starts it, collects what it writes, waits for its end
-   * and deletes it. What it writes beyond `maxOutput` is dropped. An aborted `signal` kills and deletes
+   * Runs a program in a container: creates it, starts it, collects its output, waits for its end
+   * and deletes it. Output beyond `maxOutput` is dropped. An aborted `signal` kills and deletes
    * it, and the call rejects with the signal's reason; `timeoutMs` does so with a
    * {@linkcode RunTimeoutError}, which has the output.
    */

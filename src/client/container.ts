@@ -24,7 +24,7 @@ export type ExecParams = Omit<DaemonMethods["container.exec"]["params"], "id">;
 export interface DeleteOptions extends CallOptions {
   /** Also when it runs: kills it first. */
   readonly force?: boolean;
-  /** Only where it is still this instance, as its state has told it: else `NotFoundError`. */
+  /** Only if it is still this instance (a member of its state): else `NotFoundError`. */
   readonly instance?: string;
 }
 

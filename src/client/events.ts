@@ -9,7 +9,7 @@ import { RetryPause } from "./retry_pause.ts";
 
 /** The events to stream, and where to begin. */
 export interface EventsOptions {
-  /** Begin after the event with this seq; 0: with the oldest there is. Default: what is to come. */
+  /** Begin after the event with this seq; 0: with the oldest there is. Default: with the next one. */
   readonly after?: number;
   /** Only events of these containers. */
   readonly ids?: readonly string[];
@@ -42,7 +42,7 @@ type Subscribed = DaemonMethods["events.subscribe"]["result"];
  * The first connection must succeed: otherwise the stream ends with that error.
  */
 export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncDisposable {
-  /** Resolves when the daemon sends events: what happens from then on will be told. */
+  /** Resolves when the daemon sends events: none from then on is missed. */
   readonly ready: Promise<void>;
   /** Resolves when the stream has ended, in whatever way. */
   readonly ended: Promise<void>;
@@ -96,7 +96,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
     }
   }
 
-  /** Ends the stream; what was not read is dropped. */
+  /** Ends the stream; unread events are dropped. */
   async return(): Promise<IteratorResult<StreamedEvent, undefined>> {
     this.#waiting.length = 0;
     this.#stop();

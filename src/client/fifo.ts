@@ -36,7 +36,7 @@ export async function makeFifos(names: readonly string[]): Promise<string> {
   return dir;
 }
 
-/** Removes what {@linkcode makeFifos} made, if it is still there. */
+/** Removes the directory of {@linkcode makeFifos}, if it is still there. */
 export async function removeFifos(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }

@@ -72,7 +72,7 @@ export type PipedContainer = Container & {
   readonly stderr: ReadableStream<Uint8Array>;
 };
 
-/** Starts the created container, collects what it writes, waits for its end and deletes it. */
+/** Starts the created container, collects its output, waits for its end and deletes it. */
 export async function runContainer(
   container: PipedContainer,
   { stdin, maxOutput = MAX_OUTPUT, signal, timeoutMs }: RunOptions,
@@ -126,7 +126,7 @@ async function feed(
     await writer?.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
     await writer?.close();
   } catch {
-    // A process need not read what it is given; how it ends is what counts.
+    // A process need not read its input; only its end counts.
   }
 }
 

@@ -115,7 +115,7 @@ export class PipedStdio {
     return new PipedStdio({ ...rest, ...paths }, dir, ends, held);
   }
 
-  /** Returns the handle that has these streams, with what its params say of their types. */
+  /** Returns the handle that has these streams, typed by its params. */
   typed<Params extends StdioParams, Handle>(handle: Handle): Handle & PipedStreams<Params> {
     // `open` makes a stream for each that is `piped`, which is all that the type says.
     return handle as Handle & PipedStreams<Params>;
@@ -127,7 +127,7 @@ export class PipedStdio {
     this.#held = [];
   }
 
-  /** Closes what is still open, and removes the FIFOs. */
+  /** Closes the streams that are still open, and removes the FIFOs. */
   async close(): Promise<void> {
     this.attached();
     for (const end of this.#ends) end.close();

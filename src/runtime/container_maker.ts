@@ -153,7 +153,7 @@ export class ContainerMaker {
   /**
    * Makes the container of a definition in the place of the one that has the id.
    *
-   * @throws {FailedPreconditionError} if it shares a namespace with what does not run any more.
+   * @throws {FailedPreconditionError} if the owner of a namespace that it shares does not run any more.
    */
   async remake(record: BundleRecord, definition: CheckedSpec): Promise<Container> {
     const { containers, context: { config, networks }, fds } = this.#options;

@@ -26,7 +26,7 @@ import type { RenamePlan } from "./rename/plan.ts";
 import { RenameRecords } from "./rename/records.ts";
 import { Renamer } from "./rename/renamer.ts";
 
-/** The config, the parts of the daemon's process, and what watches its containers. */
+/** The config, the parts of the daemon's process, and the watchers of its containers. */
 export interface ContainerManagerOptions {
   readonly config: Config;
   readonly reaper: Reaper;
@@ -36,7 +36,7 @@ export interface ContainerManagerOptions {
   readonly fds: FdBudget;
   /** Watches every container. */
   readonly monitor: Monitor;
-  /** Listeners for what happens, for the log and the metrics. */
+  /** Called as things happen, for the log and the metrics. */
   readonly hooks: DaemonHooks;
 }
 

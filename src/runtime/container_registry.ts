@@ -5,7 +5,7 @@ import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
 import type { Container } from "./container/container.ts";
 
-/** A create that is under way, or what else keeps an id taken. */
+/** A create that is under way, or another call that keeps an id taken. */
 interface UnderWay {
   /** Its container, once that has begun. */
   container?: Container;
@@ -127,8 +127,8 @@ export class ContainerRegistry implements Iterable<Container> {
   }
 
   /**
-   * Cancels the create of a container of this id, if one is under way, and returns what settles when that
-   * has ended; undefined if none is, or that of another instance than `instance`.
+   * Cancels the create of a container of this id, if one is under way, and returns a promise of its end.
+   * Returns undefined if none is, or that of another instance than `instance`.
    */
   cancelCreate(id: string, reason: BerthError, instance?: string): Promise<void> | undefined {
     const { container, ended } = this.#creating.get(id) ?? {};

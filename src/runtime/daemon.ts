@@ -35,7 +35,7 @@ const SEND_GRACE = 1_000;
 /** How long a shim has to read the exit status of a process that it took over, in milliseconds. */
 const ADOPTED_ZOMBIE_MS = 1_000;
 
-/** The config, the command that runs berth, and what watches the daemon. */
+/** The config, the command that runs berth, and the watchers of the daemon. */
 export interface DaemonOptions {
   readonly config: Config;
   /** Command that runs this berth. */

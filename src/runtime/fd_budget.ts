@@ -5,7 +5,7 @@ import { fileLimit } from "../linux/process/file_limit.ts";
 import { ResourceExhaustedError } from "../rpc/errors.ts";
 
 /**
- * Fds that nothing new gets, so that what is there can be dealt with to its end: an exit, a state, a
+ * Fds that nothing new gets, so that containers can be dealt with to their end: an exit, a state, a
  * kill, a delete, each of which opens a few files for a moment.
  */
 const RESERVE = 24;

@@ -137,7 +137,7 @@ function warnOfClosedSocket({ state, socket: { path, mode, gid } }: Config): voi
   );
 }
 
-/** Reads the config again: the log follows it at once, what else has changed needs a restart. */
+/** Reads the config again: the log follows it at once, any other change needs a restart. */
 async function reload(running: Config, flags: DaemonFlags, output: DaemonLog): Promise<void> {
   const log = getLogger(["berth"]);
   try {

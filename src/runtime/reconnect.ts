@@ -73,7 +73,7 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   );
   for (const id of definitions.ids()) attempt(id, () => loadDefined(id, options));
   for (const id of definitions.withdrawnIds()) attempt(id, () => finishRemoval(id, options));
-  // A bundle that could not be read is left alone, and so is what its container has.
+  // A bundle that could not be read is left alone, and so are the files of its container.
   definitions.autoRemove.removeLeft((id) => containers.find(id) !== undefined || unread.has(id));
   if (found.length === 0) return;
   await withTimeout(Promise.all(found), RECONNECT_GRACE);

@@ -10,7 +10,7 @@ import { messageOf } from "../rpc/error_text.ts";
 
 /** The facts that are known of a runtime. */
 interface ProbedRuntime {
-  /** The file that it is: its path and what changes when another takes its place. */
+  /** Identity of the file: its path, and facts that change when another takes its place. */
   readonly file: string;
   /** The file is no script. */
   readonly binary: boolean;

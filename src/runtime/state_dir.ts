@@ -14,7 +14,7 @@ export function bundlesDir(state: string): string {
   return `${state}/linux`;
 }
 
-/** Returns the directory in which OCI runtimes keep what they know of a daemon's containers. */
+/** Returns the directory in which OCI runtimes keep their state of a daemon's containers. */
 export function runtimeStateDir(state: string): string {
   return `${state}/oci`;
 }
@@ -30,7 +30,7 @@ export function stateCgroupName(state: string): string {
 
 /**
  * Takes the state and the root directory for this daemon, until the result is disposed. Makes
- * directories that are missing, and removes what a killed daemon has left in them.
+ * directories that are missing, and removes the remains of a killed daemon.
  *
  * @throws {FailedPreconditionError} if another daemon has one of them, or another user may write
  * there.

@@ -8,7 +8,7 @@ import { RetryPause } from "../retry_pause.ts";
 const AWAY_MS = 60_000;
 
 /**
- * Returns what `attempt` returns. Where the daemon has gone away meanwhile, `attempt` is made again,
+ * Returns the result of `attempt`. Where the daemon has gone away meanwhile, `attempt` is made again,
  * with `again` true, until a daemon has answered, the signal is aborted or the time is over: the
  * call's `timeoutMs`, else a minute from the loss.
  */

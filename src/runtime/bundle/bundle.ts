@@ -204,12 +204,12 @@ export function removeBundleDir(dir: string): void {
  */
 function removeFlat(dir: string): boolean {
   try {
-    // rmdir(2) where it is a directory: what is not empty stays.
+    // rmdir(2) where it is a directory: one that is not empty stays.
     for (const entry of Deno.readDirSync(dir)) Deno.removeSync(`${dir}/${entry.name}`);
     Deno.removeSync(dir);
     return true;
   } catch {
-    // Whatever stood in the way, the slow path looks at it with care and says what it is.
+    // The slow path looks with care at the obstacle, and names it.
     return false;
   }
 }

@@ -26,7 +26,7 @@ export function cgroupOf(pid: number): Cgroup | undefined {
 }
 
 /**
- * Keeps the container's cgroup in its bundle. A full disk is no reason to fail what has been done:
+ * Keeps the container's cgroup in its bundle. A full disk does not fail a call that has succeeded:
  * then only a process that lives can tell it.
  */
 export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {

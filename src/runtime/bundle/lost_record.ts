@@ -4,8 +4,8 @@ import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 
 /**
- * Returns a record for the bundle in `dir` whose own is damaged, as a loss of power leaves it: what it
- * takes to find what is left of the container, and to remove it.
+ * Returns a record for the bundle in `dir` whose own is damaged, as a loss of power leaves it: enough to
+ * find the rest of the container, and to remove it.
  *
  * @param instanceOf returns the instance of an id, where something else than the record names it.
  */

@@ -75,7 +75,7 @@ export class ContainerCgroup {
     }
   }
 
-  /** Does what {@linkcode resolveLater} has put off. */
+  /** Does a {@linkcode resolve} now that {@linkcode resolveLater} has put off. */
   flushPending(): void {
     if (this.#soon !== undefined) this.resolve();
   }

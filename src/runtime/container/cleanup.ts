@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Removes a container without the help of its shim, and what a container leaves in any case.
+// Removes the remains of a container, also without the help of its shim.
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
@@ -41,7 +41,7 @@ export interface ContainerCleanupOptions {
 /** Removes all that a container leaves. Each step may be repeated until it works. */
 export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
-  /** Pids of what was alive when it was to be killed, over all attempts. */
+  /** Pids of the processes that were alive when they were to be killed, over all attempts. */
   readonly #killed = new Set<number>();
 
   constructor(options: ContainerCleanupOptions) {
@@ -133,7 +133,7 @@ export class ContainerCleanup {
    * left, and before these are gone: a daemon that is killed in between finds the bundle, and then
    * publishes the delete or finds that it was published.
    *
-   * @param isLate whether no client removes what was made for the container beside it.
+   * @param isLate whether no client removes the directories of the container.
    * @throws {FailedPreconditionError} if the bundle or the cgroup cannot be removed yet.
    */
   async removeBundle(result: DeleteResult, isLate: boolean): Promise<void> {
@@ -152,7 +152,7 @@ export class ContainerCleanup {
           events.publishDelete(result);
         }
         bundle.remove();
-        // Without the bundle only this process has these events; what was removed has made room.
+        // Without the bundle only this process has these events; the removal has made room.
         context.events.flush();
         return;
       } catch (error) {
@@ -188,7 +188,7 @@ export class ContainerCleanup {
    */
   async removeNetwork(): Promise<void> {
     const { bundle: { record }, context } = this.#options;
-    // Where the container's record was lost, only the network's own tells of it.
+    // Where the container's record was lost, the network's own may still be there.
     const hasNetwork = record.network !== undefined ||
       context.networks.state(record.instance) !== undefined;
     if (!hasNetwork) return;

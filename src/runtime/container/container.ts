@@ -29,9 +29,9 @@ import type { ShimClient, ShimMethod } from "../shims/shim_client.ts";
 const CONNECT_PATIENCE = 5_000;
 
 /**
- * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
- * shim. What changes its life as a whole (create, reconnect, cleanup, delete) takes the lock;
- * everything else goes to the shim, which orders it.
+ * One container as the daemon has it: its bundle, the state of its processes, and the way to its shim.
+ * Calls that change its life as a whole (create, reconnect, cleanup, delete) take the lock; all others
+ * go to the shim, which orders them.
  */
 export class Container {
   readonly #parts: ContainerParts;
@@ -77,7 +77,7 @@ export class Container {
   /**
    * Starts a shim for the container and creates it there; see {@linkcode createContainer}.
    *
-   * @throws {BerthError} what the shim or the runtime has failed with.
+   * @throws {BerthError} if the shim or the runtime fails.
    */
   async create(network?: NetworkPlan): Promise<void> {
     using _lock = await this.#parts.lock.acquire();
@@ -199,7 +199,7 @@ export class Container {
     return this.beingRestarted(error) ?? error;
   }
 
-  /** Returns the error of what cannot be done while it is being restarted; undefined if it is not. */
+  /** Returns the error of a call that cannot be done during a restart; undefined if there is none. */
   beingRestarted(cause: BerthError): FailedPreconditionError | undefined {
     if (this.#parts.context.owner.service(this.id).restartingAt === undefined) return undefined;
     return new FailedPreconditionError(

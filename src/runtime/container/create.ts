@@ -24,8 +24,7 @@ import { reapOrphanedCreate } from "./orphaned_create.ts";
  * everything back when it throws: no shim, no runtime state, no mount, no network, no directory.
  * The caller holds the container's lock.
  *
- * @throws {BerthError} what a CNI plugin, the shim or the runtime has failed with, or what the create
- *   was canceled for.
+ * @throws {BerthError} if a CNI plugin, the shim or the runtime fails, or the reason of a cancel.
  */
 export async function createContainer(
   parts: ContainerParts,
@@ -55,7 +54,7 @@ export async function createContainer(
 }
 
 /**
- * Returns the error to throw: of a runtime that speaks of cgroups, what is wrong with them, if
+ * Returns the error to throw: where a runtime complains of cgroups, the fault with them, if that is
  * known.
  */
 function explained({ bundle: { id, record } }: ContainerParts, error: unknown): unknown {
@@ -107,13 +106,13 @@ async function rollBack(
   }
 }
 
-/** Returns whether the shim is well and has undone of a failed create what it could. */
+/** Returns whether the shim is well and has undone its part of a failed create. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
   const { creation: { signal }, life: { client } } = parts;
   if (client === undefined || isShimTimeout(cause) || !(cause instanceof BerthError)) return false;
   if (!signal.aborted && isShimResponse(cause)) return true;
   if (cause instanceof UnavailableError) return false;
-  // It was the runtime that took too long, for itself or for who has canceled the create. Other
+  // The runtime took too long, for itself or for the caller that has canceled the create. Other
   // containers may depend on this shim.
   try {
     const { status } = await waitUntilCreated(parts, client, { boundMs: 0 });

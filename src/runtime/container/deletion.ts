@@ -8,7 +8,7 @@ import type { ContainerParts } from "./parts.ts";
 
 /**
  * The ways in which a container goes, with and without its shim's help. Callers hold the container's
- * lock; what goes on in the background takes it by itself.
+ * lock; work in the background takes it by itself.
  */
 export class ContainerDeletion {
   readonly #parts: ContainerParts;
@@ -42,7 +42,7 @@ export class ContainerDeletion {
     try {
       await cleanup.removeNetwork();
     } catch (error) {
-      // No client may ever ask again, and what is left of a network is in others' way.
+      // No client may ever ask again, and the rest of a network is in others' way.
       this.#goOnInBackground();
       throw error;
     }
@@ -103,8 +103,8 @@ export class ContainerDeletion {
   }
 
   /**
-   * Goes on with a removal that was asked for, and has failed: whoever has asked removes nothing of what
-   * was made for the container any more.
+   * Goes on with a removal that a client has asked for, and that has failed: the client will not remove
+   * the directories of the container any more.
    */
   #goOnInBackground(): void {
     this.#parts.bundle.recordRemoval();

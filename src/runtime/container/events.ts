@@ -179,7 +179,7 @@ export class ContainerEvents {
   }
 }
 
-/** Returns how a process ended that no shim tells of: known only of one in `killed`. */
+/** Returns how a process ended without its shim: known only of one in `killed`. */
 function untoldExit(pid: number, killed: ReadonlySet<number>): ProcessExit {
   if (!killed.has(pid)) return unseenExit();
   return { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };

@@ -50,7 +50,7 @@ export class ContainerLife {
       : { phase: begin };
   }
 
-  /** The current phase, with what is known in it. */
+  /** The current phase, with its data. */
   get state(): LifeState {
     return this.#state;
   }
@@ -155,7 +155,7 @@ export class ContainerLife {
     logFailure("warn", "shim", "{id}: its shim does not answer: {reason}", error, { id: this.#id });
   }
 
-  /** Records that the shim has deleted the container; `result` is what a delete returns. */
+  /** Records that the shim has deleted the container; `result` is the result of the delete. */
   delete(result: DeleteResult | undefined): void {
     const { client } = this;
     const shim = client === undefined ? undefined : { client, pid: this.#shimPid };

@@ -61,7 +61,7 @@ function createsOf(bundle: Bundle): LiveProcess[] {
 }
 
 /**
- * Returns all that the container's own shim has started, and what descends from that: processes of the
+ * Returns all that the container's own shim has started, and their descendants: processes of the
  * container, and calls of the OCI runtime.
  */
 export function startedByShim(bundle: Bundle): LiveProcess[] {

@@ -19,9 +19,9 @@ export interface ContainerParts {
   readonly cgroup: ContainerCgroup;
   readonly events: ContainerEvents;
   readonly cleanup: ContainerCleanup;
-  /** Aborted to end a create that is under way, with what its caller is told. */
+  /** Aborted to end a create that is under way, with the error for its caller. */
   readonly creation: AbortController;
-  /** Held by what changes the container's life as a whole: create, reconnect, cleanup, delete. */
+  /** Held by calls that change the container's life as a whole: create, reconnect, cleanup, delete. */
   readonly lock: Mutex;
 }
 

@@ -58,7 +58,7 @@ export class ProcessTable {
       known.status = state.status;
     }
     if (state.pid > 0) known.pid = state.pid;
-    // The event's time is what was answered so far; the shim noted its own a moment before.
+    // Clients have the event's time so far; the shim noted its own a moment before.
     known.startedAt ??= state.startedAt;
     const exit = exitOf(state);
     if (exit !== undefined) this.recordExit(undefined, exit);
@@ -150,7 +150,7 @@ export class ProcessTable {
     try {
       return await promise;
     } finally {
-      // A connection's signal outlives its waits: what stays on it would never be freed.
+      // A connection's signal outlives its waits: a listener that stays on it would never be freed.
       signal?.removeEventListener("abort", abort);
       waiters.delete(resolve);
       if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);

@@ -23,7 +23,7 @@ const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"])
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
 
-/** How long it takes until what will not change at once is tried again, in milliseconds. */
+/** How long a failure that will not pass at once waits for the next attempt, in milliseconds. */
 const SLOW_RETRY_MS = 2_000;
 
 /** How often a shim is asked again that has events all the time. */
@@ -47,7 +47,7 @@ export class ContainerRecovery {
   }
 
   /**
-   * Finds the shim again after a daemon restart and takes over what happened meanwhile. Settles
+   * Finds the shim again after a daemon restart and takes over the events of meanwhile. Settles
    * when that is decided; never rejects. The caller holds the lock.
    */
   async reconnect(): Promise<void> {
@@ -189,7 +189,7 @@ export class ContainerRecovery {
     }
   }
 
-  /** Removes what the shim has left; where that cannot be done yet, in the background. */
+  /** Removes the bundle; where that cannot be done yet, in the background. */
   async #finish(): Promise<void> {
     try {
       await this.#deletion.finish();

@@ -126,7 +126,7 @@ function rootDirectory(
   return more.length === 0 && isBind(first) ? first.source : undefined;
 }
 
-/** Returns what is wrong with a spec whose container gets a network: it has one by itself. */
+/** Returns an issue if the spec of a container that gets a network names a namespace for it. */
 function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
   return namespacesOf(spec).flatMap(({ type, path }, index) =>
     type === "network" && path !== ""

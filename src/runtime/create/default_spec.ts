@@ -25,7 +25,7 @@ const NAMED_PROFILES = ["default", "unconfined", "builtin"];
 const HOSTNAME = "berth";
 
 /**
- * Returns the OCI spec that the params of `spec.default` ask for. `defaults` is what the config says.
+ * Returns the OCI spec that the params of `spec.default` ask for. `defaults` come from the config.
  *
  * @throws {InvalidParamsError} if something that they name is not there, or fits nothing.
  * @throws {FailedPreconditionError} if there is no init program.

@@ -18,7 +18,7 @@ export interface NamespaceOwner {
 }
 
 /**
- * Returns what a spec's namespaces belong to, as far as its paths name those of other containers or
+ * Returns the owners of a spec's namespaces, as far as its paths name those of other containers or
  * processes: a path alone may lead to another process, or nowhere, once they have ended.
  */
 export function sharedNamespaces(
@@ -38,8 +38,7 @@ export function sharedNamespaces(
 }
 
 /**
- * Returns the spec of a container that is to run again, in the namespaces that those have now whom it
- * shares them with.
+ * Returns the spec of a container that is to run again, in the namespaces that their owners have now.
  *
  * @throws {FailedPreconditionError} if one of them does not run.
  */

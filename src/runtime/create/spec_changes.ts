@@ -8,7 +8,7 @@ import { asRecord } from "../../rpc/is_record.ts";
 /** An OCI spec that was validated as far as berth relies on it. */
 export type CheckedSpec = Record<string, unknown>;
 
-/** Sets the rootfs that the shim mounts, and what of the process the daemon decides. */
+/** Sets the rootfs that the shim mounts, and the members of the process that the daemon decides. */
 export function withRootAndTerminal(
   spec: CheckedSpec,
   mounted: boolean,
@@ -19,7 +19,7 @@ export function withRootAndTerminal(
   if (mounted) changed["root"] = { ...asRecord(spec["root"]), path: `${bundleDir}/rootfs` };
   const process = asRecord(spec["process"]);
   if (process !== undefined) {
-    // 0 is what a process has by default; the shim's own is not to be inherited.
+    // 0 is the default of a process; the shim's own is not to be inherited.
     changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
   }
   return changed;

@@ -55,7 +55,7 @@ export class AutoRemoveRecords {
   }
 
   /**
-   * Removes what containers have left that went down with the machine. A container of this boot may be
+   * Removes the files of containers that went down with the machine. A container of this boot may be
    * alive although it is not there: its bundle is in another state directory, or was removed by hand.
    */
   removeLeft(isThere: (id: string) => boolean): void {

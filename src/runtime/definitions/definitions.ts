@@ -40,7 +40,7 @@ export class Definitions {
     this.autoRemove = new AutoRemoveRecords(root);
   }
 
-  /** Reads what is there below the root directory, but for ids of which `isPartial` says so. */
+  /** Reads the definitions below the root directory, but for ids of which `isPartial` says so. */
   static open(root: string, isPartial: (id: string) => boolean = () => false): Definitions {
     const definitions = new Definitions(root);
     definitions.#load(isPartial);
@@ -192,7 +192,7 @@ export class Definitions {
     }
   }
 
-  /** Changes what the daemon is to do with a container that is defined. */
+  /** Changes the daemon's orders for a container that is defined. */
   update(id: string, change: Partial<ServiceRecord>): void {
     const before = this.#services.get(id);
     if (before === undefined) return;

@@ -4,8 +4,8 @@ import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { logFailure } from "../util/log_failure.ts";
 
 /**
- * Writes the files of definitions, of each id its own. What the disk does not take is logged once and
- * kept in memory until the next write of the id, which writes it, too.
+ * Writes the files of definitions, of each id its own. A failure is logged once, and the text is kept in
+ * memory until the next write of the id, which writes it, too.
  */
 export class TolerantFiles {
   /** The text of files by their paths, for each id. */
@@ -34,13 +34,13 @@ export class TolerantFiles {
     return this.#unwritten.get(id)?.get(path);
   }
 
-  /** Forgets what the disk has not taken. */
+  /** Forgets the files that the disk has not taken. */
   forget(id: string): void {
     this.#unwritten.delete(id);
   }
 }
 
-/** Logs that the disk does not take what is known of a container. */
+/** Logs that the disk does not take the definition of a container. */
 export function logUnwritten(id: string, error: unknown): void {
   logFailure("error", "container", "{id}: cannot write its definition: {reason}", error, { id });
 }

@@ -29,8 +29,8 @@ const BATCH = 256;
  * here: one that does not keep up reads older events from the journal's files when it has room, and
  * costs other subscribers nothing.
  *
- * Where events that it had yet to get have rotated away it goes on with the oldest there is. That is
- * told by `gap`: of the answer to `events.subscribe`, later of the first notification after the gap.
+ * Where events that it had yet to get have rotated away it goes on with the oldest there is, and `gap`
+ * says so: of the answer to `events.subscribe`, later of the first notification after the gap.
  */
 export class EventSubscriber implements Disposable {
   readonly id: string;

@@ -8,13 +8,13 @@ const MAX_DELETED = 256;
 
 /**
  * The state of every instance that is in the journal, also from events that have rotated away.
- * Bounded by what there is: a deleted instance is forgotten some time after.
+ * Bounded by the number of containers: a deleted instance is forgotten some time after.
  */
 export class InstanceSnapshots {
   readonly #states = new Map<string, InstanceState>();
   #deleted: string[] = [];
 
-  /** Reads what {@linkcode serialize} made. Undefined if it is damaged. */
+  /** Reads the text of {@linkcode serialize}. Returns undefined if it is damaged. */
   static parse(text: string): InstanceSnapshots | undefined {
     const table = new InstanceSnapshots();
     try {

@@ -59,7 +59,7 @@ export class InstanceState {
     this.#keep = keep;
   }
 
-  /** Reads what {@linkcode store} made. */
+  /** Reads the result of {@linkcode store}. */
   static load({ running, ...rest }: StoredInstance): InstanceState {
     const state = Object.assign(new InstanceState("running"), rest);
     for (const [execId, pid] of running) state.execs.set(execId, { pid, status: "running" });
@@ -136,7 +136,7 @@ export class InstanceState {
     }
   }
 
-  /** Records that init, or an exec, has ended; what was recorded first stays. */
+  /** Records that init, or an exec, has ended; the first record stays. */
   recordExit(execId: string | undefined, exit: ProcessExit | undefined, pid?: number): void {
     if (execId === undefined) {
       if (this.initExited) return;

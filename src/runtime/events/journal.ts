@@ -29,9 +29,9 @@ const TAIL = 1024;
 /**
  * The log of every event: appended to a file before it is published, so that it survives the
  * daemon. Seqs grow by one, also across restarts. Files are rotated by size, the oldest go; beside
- * the newest stands what there is to know of the events before it ({@linkcode InstanceSnapshots}).
+ * the newest stands the state that the events before it add up to ({@linkcode InstanceSnapshots}).
  *
- * Nothing here waits: the files are on a tmpfs, and who appends must know at once that it is there.
+ * Nothing here waits: the files are on a tmpfs, and a caller must know at once that its event is there.
  */
 export class Journal implements Disposable {
   readonly #dir: string;
@@ -94,7 +94,7 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Writes an event to the journal and answers it with its seq. `shimSeq` is its sequence number at
+   * Writes an event to the journal and returns it with its seq. `shimSeq` is its sequence number at
    * the shim that it came from.
    *
    * @throws {ResourceExhaustedError} if the disk is full or no file can be opened; then nothing was
@@ -143,7 +143,7 @@ export class Journal implements Disposable {
     return events;
   }
 
-  /** Returns a copy of what the events so far say of an instance of a container. */
+  /** Returns a copy of the state of an instance by the events so far. */
   facts(instance: string): InstanceState {
     return this.#facts.get(instance);
   }
@@ -170,7 +170,7 @@ export class Journal implements Disposable {
     this.#removeOldFacts();
   }
 
-  /** Begins a file with what is known before it. The segment makes it count, so it comes last. */
+  /** Begins a file, with the facts of before beside it. The segment makes them count, so it comes last. */
   #begin(first: number): void {
     const path = factsPath({ path: Segment.pathOf(this.#dir, first) });
     writeAtomic(path, this.#facts.serialize());

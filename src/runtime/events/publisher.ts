@@ -41,11 +41,11 @@ export class EventPublisher implements Disposable {
   /** Publishes one event; `written` is called when it is in the journal. */
   publish(draft: EventDraft, shimSeq?: number, written?: (event: Event) => void): void {
     this.#backlog.push({ draft, shimSeq, written });
-    // A listener that publishes gets its turn when all have been told of the event before.
+    // An event that a listener publishes waits until all have the event before.
     if (this.#backlog.length === 1 && !this.#flushing) this.#flush();
   }
 
-  /** Writes at once what a full disk has held back, as far as there is room by now. */
+  /** Writes the events at once that a full disk has held back, as far as there is room by now. */
   flush(): void {
     if (this.#backlog.length > 0 && !this.#flushing) this.#flush();
   }

@@ -2,7 +2,7 @@
 // One file of the journal.
 
 const NEWLINE = 10;
-/** The offset of every so many lines is kept, so that a read can begin near its event. */
+/** The offset is kept of one line in so many, so that a read can begin near its event. */
 const STRIDE = 64;
 /** How much of a file is in memory at once while it is read, in bytes; more for a longer line. */
 const CHUNK = 64 * 1024;
@@ -103,7 +103,7 @@ export class Segment implements Disposable {
   /**
    * Appends a line, given without its newline. What was written of it is taken back when it throws.
    *
-   * @throws what the file system throws, ENOSPC among them
+   * @throws errors of the file system, ENOSPC among them
    */
   append(text: string): void {
     const writer = this.#writer;

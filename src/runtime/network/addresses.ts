@@ -7,7 +7,7 @@ import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 /** Addresses by network. */
 export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;
 
-/** Returns what the plugins say of the container's interface in each of its networks. */
+/** Returns the container's interface in each of its networks, as the plugins describe it. */
 function interfacesOf({ attachments }: NetworkRecord) {
   return attachments.map((attachment) => ({
     network: attachment.conflist.name,

@@ -39,7 +39,7 @@ export function recordOfLost(lost: LostRecord): NetworkRecord {
   return { ...record, attachments, removing: "begun" };
 }
 
-/** Returns what the last plugin would have said: CNI specification, "ADD Success". */
+/** Returns the result of the last plugin, as it would have been: CNI specification, "ADD Success". */
 function resultOf(
   { conflist: { cniVersion }, ifname }: AttachmentPlan,
   addresses: readonly string[],
@@ -52,7 +52,7 @@ function resultOf(
     ips: addresses.map((address) => {
       const v6 = address.includes(":");
       const whole = `${address}/${v6 ? 128 : 32}`;
-      // Before 1.0.0 the family is told.
+      // Before 1.0.0 the family is given.
       return cniVersion.startsWith("0.")
         ? { version: v6 ? "6" : "4", interface: 0, address: whole }
         : { interface: 0, address: whole };

@@ -9,8 +9,8 @@ import { addressesOf, gatewaysOf } from "./addresses.ts";
 import type { NetworkPlan } from "./plan.ts";
 
 /**
- * Writes what a container's network has come to into the files that name hosts for it: its addresses
- * into the hosts file, the DNS settings of plugins into resolv.conf.
+ * Writes the result of a container's network into the files that name hosts for it: its addresses into
+ * the hosts file, the DNS settings of plugins into resolv.conf.
  *
  * @throws {ResourceExhaustedError} if the disk is full.
  * @throws {FailedPreconditionError} if a file cannot be written for another reason.

@@ -89,7 +89,7 @@ export class ContainerNetworks implements Disposable {
   }
 
   /**
-   * Makes a planned network. After a failure {@linkcode remove} removes what was made of it.
+   * Makes a planned network. After a failure {@linkcode remove} removes the part that was made.
    *
    * @throws {FailedPreconditionError} if a port of the host is taken or leads nowhere, or a file of the
    *   caller's is unusable.
@@ -133,7 +133,7 @@ export class ContainerNetworks implements Disposable {
   /**
    * Removes the network of an instance, if there is anything of one, however it was left.
    *
-   * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for what else is in the way.
+   * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for any other obstacle.
    * @throws {ResourceExhaustedError} if the disk is full. After any error the removal can be
    *   tried again.
    */

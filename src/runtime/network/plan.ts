@@ -222,7 +222,7 @@ function placesOf(hostIp: string | undefined): Place[] {
   return [{ family: 6, ...(address === "::" ? {} : { address }) }];
 }
 
-/** Returns an IPv6 address in its shortest form; what is no address as it is. */
+/** Returns an IPv6 address in its shortest form, and any other text as it is. */
 export function shortAddress(address: string): string {
   return URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
 }

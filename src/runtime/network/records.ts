@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The records of the networks of containers, and what else tells of them.
+// The records of the networks of containers, and other traces of these networks.
 import { getLogger } from "@logtape/logtape";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -142,7 +142,7 @@ export class NetworkRecords {
     try {
       return readRecord(this.paths(instance))?.id;
     } catch {
-      // It is told where it is read for what it says.
+      // The error is logged where the record is read.
       return undefined;
     }
   }
@@ -178,7 +178,7 @@ export class NetworkRecords {
     });
   }
 
-  /** Returns the network that a container was to get, as far as that can still be told. */
+  /** Returns the network that a container was to get; undefined if it is not known any more. */
   #planOf({ instance, id = instance, network }: NetworkOwner): NetworkPlan | undefined {
     if (network === undefined) return undefined;
     try {

@@ -2,7 +2,7 @@
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
-/** Receives what happens in the daemon, for log, metrics and traces. */
+/** Functions that are called as things happen in the daemon, for log, metrics and traces. */
 export interface DaemonHooks {
   /** An event was published. */
   event(event: Event): void;

@@ -13,7 +13,7 @@ const STDERR = 2;
 
 /**
  * berth's log on stderr, and in Deno's exporter if that is on. Never waits for the reader of
- * stderr: what it does not read in time is dropped, and a line tells how much that was.
+ * stderr: lines that it does not read in time are dropped, and a later line says how many.
  */
 export class DaemonLog implements AsyncDisposable {
   readonly #encoder = new TextEncoder();
@@ -24,7 +24,7 @@ export class DaemonLog implements AsyncDisposable {
   });
   #formatter: TextFormatter = formatJson;
 
-  /** Logs what is at this level or above from now on, as text or as JSON lines. */
+  /** Logs records of this level or above from now on, as text or as JSON lines. */
   async configure({ level, format }: Config["log"]): Promise<void> {
     this.#formatter = format === "json" ? formatJson : withStack(getTextFormatter({
       // The journal has its own for each line.

@@ -4,15 +4,15 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 /** The most that is kept of a log without a reader, in bytes. */
 const MOST_BYTES = 256 * 1024;
 
-/** How often room for what is kept is looked for, in milliseconds. */
+/** How often the queue is tried again, in milliseconds. */
 const RETRY = 100;
 
-/** How long what is left at the end waits for a reader, in milliseconds. */
+/** How long the last lines wait for a reader at the end, in milliseconds. */
 const LAST_GRACE = 500;
 
-/** Where a {@linkcode LogQueue} writes, and what stands for lines that it drops. */
+/** Where a {@linkcode LogQueue} writes, and the line in place of those that it drops. */
 export interface LogQueueOptions {
-  /** Writes what there is room for without waiting, and answers how many bytes that was. */
+  /** Writes as many bytes as there is room for, without waiting. Returns their number. */
   readonly write: (bytes: Uint8Array<ArrayBuffer>) => number;
   /** The line that stands in the log in the place of so many that could not be written. */
   readonly dropped: (count: number) => Uint8Array<ArrayBuffer>;
@@ -20,7 +20,7 @@ export interface LogQueueOptions {
 
 interface Entry {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How many lines are lost with it: one, or all that it tells of. */
+  /** How many lines are lost with it: one, or all those in whose place it stands. */
   readonly lines: number;
 }
 

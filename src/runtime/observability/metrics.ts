@@ -13,7 +13,7 @@ import { metricsTurn } from "./prometheus.ts";
  */
 export class Metrics {
   readonly #registry = new Registry();
-  /** The daemon must report to it what happens. */
+  /** The hooks that the daemon has to call. */
   readonly daemon = new DaemonMetrics(this.#registry);
   readonly #process = new ProcessMetrics(this.#registry);
   /** The containers must be reported to it; see `Monitor`. */
@@ -41,7 +41,7 @@ export class Metrics {
   }
 
   /**
-   * Returns the figures of this moment in Prometheus's text format. Who asks while they are being
+   * Returns the figures of this moment in Prometheus's text format. A call while they are being
    * collected gets the same ones.
    */
   render(source: MetricsSource): Promise<string> {

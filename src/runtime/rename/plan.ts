@@ -9,7 +9,7 @@ import { asRecord } from "../../rpc/is_record.ts";
 import type { Definition } from "../definitions/definition_files.ts";
 import { type Move, MovedPaths, type MovedPathsOptions } from "./moved_paths.ts";
 
-/** All that a rename does: what a daemon has to know to finish one that another has begun. */
+/** All steps of a rename, so that a daemon can finish one that another has begun. */
 export interface RenamePlan {
   /** The container's id before. */
   readonly from: string;

@@ -48,17 +48,17 @@ export class RenameRecords {
     }
   }
 
-  /** Returns whether what is defined under the id is part of a rename that is not done. */
+  /** Returns whether the definition under the id is part of a rename that is not done. */
   isPartial(id: string): boolean {
     return this.#unfinished.get(id)?.isNew ?? false;
   }
 
   /**
-   * Does what a plan says. When this throws the container has its old id as before.
+   * Carries a plan out. When this throws the container has its old id as before.
    *
    * @throws {ResourceExhaustedError} if the disk has not taken the definition yet, or the journal not the
    * event of a rename before.
-   * @throws what the file system throws.
+   * @throws errors of the file system.
    * @throws {FailedPreconditionError} if it can neither be done nor taken back now, or one before cannot:
    * the next daemon finishes it.
    */
@@ -165,7 +165,7 @@ export class RenameRecords {
   }
 
   /**
-   * Takes back what was done of a plan.
+   * Takes back the steps of a plan that were done.
    *
    * @throws {FailedPreconditionError} if that cannot be done; then both ids are left alone.
    */

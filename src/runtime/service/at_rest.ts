@@ -63,7 +63,7 @@ function check(container: Container, options: AtRestOptions): void {
   }
 }
 
-/** Returns what keeps a container from being left alone; undefined if nothing does. */
+/** Returns the reason why a container cannot be left alone; undefined if it can. */
 function obstacle(
   { id, status, bundle: { record } }: Container,
   { definitions, runsAgain }: AtRestOptions,

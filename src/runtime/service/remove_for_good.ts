@@ -65,7 +65,7 @@ async function remove(
   const asked = containers.get(id, instance);
   if (force) asked.life.cancelConnect();
   using _lock = await (force ? lockToEnd(id, "removed", options) : locks.acquire(id));
-  // It may have gone meanwhile, which it then tells itself, unless it only has another id now.
+  // If it has gone meanwhile its own delete says how, unless it only has another id now.
   const isGone = containers.find(id) === undefined &&
     !containers.hasInstance(asked.bundle.record.instance);
   const container = isGone ? asked : containers.get(id, instance);
@@ -79,7 +79,7 @@ async function remove(
     return await container.delete(force);
   } catch (error) {
     if (container.life.isEnding) throw error;
-    // Nothing was removed, so that it goes on as before; what was killed was so by its user.
+    // Nothing was removed, so that it goes on as before; a process that was killed was so by its user.
     definitions.restore(id);
     if (isAlive) definitions.update(id, { stopper: "user" });
     restarts.resume(container);

@@ -79,7 +79,7 @@ export class Services implements Disposable {
     if (container?.status === "stopped") this.#autoRemover.exited(container);
   }
 
-  /** Decides what is to be done about a container that the daemon has found at its start. */
+  /** Restarts or removes a container that the daemon has found at its start, where that is due. */
   settle(id: string): void {
     const { checkUsable, containers, restarts } = this.#context;
     const container = containers.find(id);

@@ -63,7 +63,7 @@ async function runStopped(
     const { processes: { pid } } = await restarts.run(id, next.instance);
     return { pid };
   } catch (error) {
-    // As in docker the policy does not try what has failed for a user, but what it was to try already.
+    // As in docker the policy does not repeat a start that has failed for a user, but goes on with its own.
     if (!stopping.aborted) {
       const undo = before?.next === undefined ? { next: undefined } : before;
       const { unstarted } = definitions.service(id) ?? {};

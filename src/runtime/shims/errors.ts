@@ -14,8 +14,8 @@ export function shimTimeout(method: string, cause: unknown): DeadlineExceededErr
 }
 
 /**
- * Returns the error of a call of `method` during which the shim has ended. Who calls the daemon has
- * a connection to the daemon too, and is told which of the two is gone.
+ * Returns the error of a call of `method` during which the shim has ended. A client has a connection to
+ * the daemon too, so the message says which of the two is gone.
  */
 export function shimEnded(method: string, cause: unknown): UnavailableError {
   return new UnavailableError(`the shim has ended before it answered (asked for ${method})`, {
@@ -31,7 +31,7 @@ export function isShimTimeout(error: unknown): boolean {
   return error instanceof DeadlineExceededError && error.data["shim"] === "unavailable";
 }
 
-/** Returns whether the shim has said this, so that it is there and knows what it does. */
+/** Returns whether the error is an answer of the shim, which is there and well then. */
 export function isShimResponse(error: unknown): boolean {
   return error instanceof BerthError && !(error instanceof DeadlineExceededError) &&
     !(error instanceof UnavailableError);

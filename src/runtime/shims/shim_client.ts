@@ -18,19 +18,19 @@ export type ShimMethod = keyof ShimContract & string;
 
 /** How {@linkcode ShimClient.call} waits. */
 export interface ShimCallOptions {
-  /** Gives up waiting; the shim goes on with what it was asked. */
+  /** Gives up waiting; the shim goes on with the call. */
   readonly signal?: AbortSignal;
 }
 
 /** How long calls on a shim may take, in milliseconds. */
 export interface ShimTimeouts {
-  /** For what a healthy shim answers at once; longer means that it is unresponsive. */
+  /** For calls that a healthy shim answers at once; longer means that it is unresponsive. */
   readonly answer: number;
-  /** For what runs the OCI runtime. */
+  /** For calls that run the OCI runtime. */
   readonly runtime: number;
 }
 
-/** Listens to what a shim says by itself. */
+/** Listens to the notifications of a shim. */
 export interface ShimListener {
   /** One event, in the shim's order. */
   event(event: ShimEvent): void;
@@ -52,8 +52,8 @@ const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
 ]);
 
 /**
- * How many events a shim may have to keep longer than needed: what is said to a shim of each event
- * costs more than what it keeps, and an event that it sends again is passed over.
+ * How many events a shim may have to keep longer than needed: an acknowledgment of each costs more than
+ * the memory, and an event that it sends again is passed over.
  */
 const ACK_EVERY = 32;
 

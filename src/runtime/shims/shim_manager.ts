@@ -144,7 +144,7 @@ export abstract class ShimManager implements AsyncDisposable {
 }
 
 /**
- * Checks what a shim said of itself.
+ * Checks the protocol of a shim.
  *
  * @throws {FailedPreconditionError} if it speaks another protocol than this daemon.
  */

@@ -77,7 +77,7 @@ export class ShimStarter implements AsyncDisposable {
     return this.#starting.size;
   }
 
-  /** Starts a shim. The listener hears what becomes of it. */
+  /** Starts a shim. The listener hears whether it gets ready. */
   start(): void {
     const { self, state, reaper, env, withinMs = START_TIMEOUT } = this.#options;
     const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);

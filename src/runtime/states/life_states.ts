@@ -7,7 +7,7 @@ import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
 
 /**
- * Phase of a container's life in the daemon, with what is known in it. The states of its processes are
+ * Phase of a container's life in the daemon, with its data. The states of its processes are
  * the shim's (`src/shim/states`).
  */
 export type LifeState =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Locks for async code. Each serves who comes first, and is released by disposing of what it returned.
+// Locks for async code. Each serves the first caller first, and is released by disposing of its result.
 
 /** Lets one at a time go on. */
 export class Mutex {

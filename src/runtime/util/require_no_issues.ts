@@ -4,7 +4,7 @@ import { InvalidParamsError, type ParamIssue } from "../../rpc/errors.ts";
 /**
  * Checks that nothing was found wrong with the params of a call on a container.
  *
- * @param call what the call would do, as it is said before `container`.
+ * @param call the words of the message before `container`.
  * @throws {InvalidParamsError} with the issues, if there are any.
  */
 export function requireNoIssues(

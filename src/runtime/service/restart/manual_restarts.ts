@@ -42,7 +42,7 @@ export class ManualRestarts {
   }
 
   /**
-   * Stops a container, if it is running, and runs it again, be the caller gone meanwhile. A start or
+   * Stops a container, if it is running, and runs it again, even if the caller goes meanwhile. A start or
    * restart that is under way comes to its end first.
    *
    * @throws {InvalidParamsError} if the signal is none; then nothing is changed.
@@ -96,7 +96,7 @@ export class ManualRestarts {
   }
 
   /**
-   * Records the restart of a container that runs, once what is under way with it is done, and returns
+   * Records the restart of a container that runs, once other calls with it are done, and returns
    * the directory of its bundle; undefined if it does not run.
    */
   async #record(id: string, how: ContainerStopOptions): Promise<string | undefined> {

@@ -37,7 +37,7 @@ export class RestartManager implements Disposable {
     this.#options = options;
   }
 
-  /** Decides what comes of a container whose init has exited. */
+  /** Decides whether a container is restarted whose init has exited. */
   exited(event: Event): void {
     const container = this.#options.containers.find(event.id);
     if (container?.bundle.record.instance !== event.instance) return;
@@ -68,13 +68,13 @@ export class RestartManager implements Disposable {
     });
   }
 
-  /** Records what the policy says of a run, or of a start that has failed, and has it done. */
+  /** Applies the policy to a run, or to a start that has failed. */
   #next(container: Container, run: EndedRun): void {
     const { definitions } = this.#options;
     const { id, bundle: { record: { instance } } } = container;
     const service = definitions.service(id);
     if (service === undefined) return;
-    // As in docker a policy is for what has been started.
+    // As in docker a policy is for containers that have been started.
     const progress = service.started
       ? nextRestart(service.policy, service.progress, run)
       : undefined;
@@ -141,7 +141,7 @@ export class RestartManager implements Disposable {
     try {
       await this.run(id, next.instance);
     } catch (error) {
-      // The next daemon goes on with it, or who has canceled it decides what is to come.
+      // The next daemon goes on with it, or the caller that has canceled it decides.
       if (stopping.aborted || isCreateCanceled(error)) return;
       const container = containers.find(id);
       if (container !== undefined) this.#failed(container, error);
@@ -190,7 +190,7 @@ export class RestartManager implements Disposable {
     if (life.phase !== "resting") definitions.remove(id);
   }
 
-  /** Goes on with a container whose removal has failed: plans again what is to come. */
+  /** Goes on with a container whose removal has failed: plans its restart again. */
   resume(container: Container): void {
     const { id, processes: { exit } } = container;
     const next = this.#options.definitions.service(id)?.next;
@@ -199,7 +199,7 @@ export class RestartManager implements Disposable {
     if (exit !== undefined) this.#decide(container, exit);
   }
 
-  /** Decides what is to be done about a container that a daemon finds when it starts. */
+  /** Decides whether a container is restarted that a daemon finds when it starts. */
   settle(container: Container): void {
     const { definitions } = this.#options;
     const { id, life, status, processes: { exit }, bundle: { record } } = container;
@@ -226,7 +226,7 @@ export class RestartManager implements Disposable {
     this.#plan(container, NO_PROGRESS);
   }
 
-  /** Forgets what is to come; the next daemon does it. */
+  /** Forgets the restarts to come; the next daemon does them. */
   [Symbol.dispose](): void {
     for (const id of [...this.#timers.keys()]) this.cancel(id);
   }

@@ -18,7 +18,7 @@ export interface RunAgainOptions extends Pick<ServiceContext, "containers" | "de
  * daemon say, may be repeated and goes on where it stopped. When it throws, the container is
  * stopped as before. The caller holds the lock of the id.
  *
- * @throws {BerthError} what the shim or the runtime has failed with.
+ * @throws {BerthError} if the shim or the runtime fails.
  */
 export async function runAgain(
   id: string,
@@ -33,7 +33,7 @@ export async function runAgain(
   try {
     await container.start();
   } catch (error) {
-    // Without force a shim that is out of order would keep what can never run.
+    // Without force a shim that is out of order would keep a container that can never run.
     await container.delete(true);
     throw error;
   }

@@ -25,7 +25,7 @@ const SHUTDOWN_TIMEOUT = 100;
 export type ContainerStopOptions = Omit<ParsedParamsOf<DaemonContract, "container.stop">, "id">;
 
 /**
- * Refuses what is no signal before anything is changed.
+ * Checks the signal of a stop before anything is changed.
  *
  * @throws {InvalidParamsError}
  */
@@ -38,7 +38,7 @@ export function checkSignal({ signal }: ContainerStopOptions): void {
  * a restart of the daemon. A container that has ended already is no error; one that has not been
  * started is killed at once, since its process takes no signals yet.
  *
- * @throws {BerthError} what the shim fails to send the first signal with.
+ * @throws {BerthError} if the shim fails to send the first signal.
  */
 export async function stopContainer(
   container: Container,
@@ -80,7 +80,7 @@ export function resumeStop(container: Container, stopping: AbortSignal): void {
   const record = readStop(container.bundle.paths.dir);
   if (record === undefined) return;
   const { killAt, timeout = Infinity } = record;
-  // At most what was given: the clock may have been set back since.
+  // At most the given time: the clock may have been set back since.
   const grace = Math.min(Date.parse(killAt) - Date.now(), timeout * 1000);
   killLater(container, grace, stopping);
 }

@@ -64,8 +64,9 @@ export class StopManager {
   }
 
   /**
-   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
-   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
+   * Records that a container is stopped, and by whom. Returns a function that takes this back when the
+   * stop has failed, for a container that lives on with its policy; a later stop, which may yet succeed,
+   * is not touched.
    */
   #recordStopper(
     container: Container,
@@ -155,7 +156,7 @@ export class StopManager {
     );
   }
 
-  /** Does what, where `ends` says so, ends a container on purpose. One that fails is no stop. */
+  /** Does `work`, which with `ends` is a stop, unless it fails. */
   async #end<T>(container: Container, ends: boolean, work: () => Promise<T>): Promise<T> {
     const { id, processes } = container;
     const isStop = ends && this.#options.definitions.has(id) && processes.isAlive;
