@@ -171,6 +171,8 @@ networkTest(
   "networks: a daemon whose /proc/sys is read-only makes networks all the same",
   async () => {
     await using network = await TestNetwork.make();
+    // A new namespace forwards if the machine does; nobody could turn it on there.
+    await network.onHost("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward");
     const readOnly = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys";
     const shell = ["unshare", "-m", "sh", "-c", `${readOnly}; exec "$@"`, "sh"];
     await using daemon = await TestDaemon.start({

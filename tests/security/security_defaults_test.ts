@@ -80,7 +80,9 @@ const READ_ONLY = "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger /s
 Deno.test("security defaults: docker's masked paths are empty, and its read-only ones are mounted so", async () => {
   await using daemon = await TestDaemon.start();
   const script = `for path in ${MASKED}; do [ ! -e $path ] || ` +
-    '[ -z "$([ -d $path ] && ls -A $path || head -c 1 $path)" ] || echo shown $path; done; ' +
+    // The profile of AppArmor refuses even to open /proc/kcore.
+    '[ -z "$([ -d $path ] && ls -A $path || head -c 1 $path 2>/dev/null)" ] || ' +
+    "echo shown $path; done; " +
     `for path in ${READ_ONLY}; do [ ! -e $path ] || ` +
     'grep -q " $path [a-z0-9]* ro," /proc/self/mounts || echo writable $path; done; ' +
     // Under v1 the directory of the hierarchies is a tmpfs of the runtime's, which may be writable.

@@ -56,8 +56,9 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   const bundle = Deno.statSync(`${daemon.state}/linux/${id}`);
   assert.deepEqual([(bundle.mode ?? 0) & 0o777, bundle.uid, bundle.gid], [0o710, 0, MAPPED]);
   const asNobody = async (path: string) => {
-    const { success } = await new Deno.Command("ls", { args: [path], uid: 65_534, gid: 65_534 })
-      .output();
+    // The working directory may be below /root, where nobody else can be.
+    const nobody = { uid: 65_534, gid: 65_534, cwd: "/" };
+    const { success } = await new Deno.Command("ls", { args: [path], ...nobody }).output();
     return success;
   };
   assert.equal(await asNobody(daemon.state), false);
