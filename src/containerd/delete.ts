@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The call `delete`, with which containerd cleans up after a shim.
 import { cgroupAt, killUntilEmpty } from "../linux/cgroup/cgroup.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";

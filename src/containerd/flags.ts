@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses the command line of a shim of containerd.
 
 /** The command line that containerd gives to a shim. */
 export interface ShimFlags {

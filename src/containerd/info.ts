@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The call `-info`.
 import { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { RuntimeError } from "../rpc/errors.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The call `serve`: the process that `start` leaves behind.
 import { setProcessName } from "../linux/process/process.ts";
 import { setsid } from "../linux/process/session.ts";
 import { messageOf } from "../rpc/error_text.ts";

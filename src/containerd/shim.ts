@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Serves containerd until there is nothing more to do.
 import { after, sleep } from "../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../linux/event_loop/yield.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";

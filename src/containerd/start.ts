@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The call `start`, as it runs without a waiting process.
 import { OwnedFd, pipe2 } from "../linux/fd/fd.ts";
 import { spawnProcess } from "../linux/process/spawn.ts";
 import { processStat } from "../linux/process/stat.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes this process the shim of a group of containers.
 import { failpoint } from "../failpoint.ts";
 import { createCoreScheduling } from "../linux/process/session.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The input and the answer of `start`, over the pipes of its process.
 import { close, dup2, O_RDWR, open, read, write } from "../../linux/fd/fd.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 

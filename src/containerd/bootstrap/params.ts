@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the input of `start`, and finds the group of a container.
 import { decode } from "../protobuf/codec.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import { ProtobufError } from "../protobuf/wire.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Moves a shim into the cgroup that its options name.
 import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";

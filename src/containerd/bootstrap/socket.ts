@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The socket of a shim, and its address in a bundle.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Delivers events to containerd, over its socket or by its program.
 import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

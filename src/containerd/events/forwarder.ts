@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Queues events until containerd takes them.
 import { after, sleep } from "../../linux/event_loop/timer.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { LogLevel } from "../log.ts";

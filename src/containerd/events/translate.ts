@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Translates events of a shim into those of containerd.
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import {

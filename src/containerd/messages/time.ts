@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Times as protobuf has them.
 import type { Encodable } from "../protobuf/fields.ts";
 import type { Timestamp } from "./types.ts";
 

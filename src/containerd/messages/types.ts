@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Messages that other messages hold.
 import { message } from "../protobuf/fields.ts";
 
 export { Any } from "../ttrpc/messages.ts";

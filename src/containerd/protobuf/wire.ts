@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads and writes protobuf's wire format.
 
 /** Bytes that are no valid protobuf message. */
 export class ProtobufError extends Error {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The figures of a container, by the version of its cgroup.
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import type { Any } from "../messages/types.ts";

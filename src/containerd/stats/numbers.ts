@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads numbers of cgroups digit for digit.
 import { readText } from "../../linux/cgroup/files.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the figures of a cgroup v2.
 import { readText } from "../../linux/cgroup/files.ts";
 import { encode } from "../protobuf/codec.ts";
 import type { Encodable } from "../protobuf/fields.ts";

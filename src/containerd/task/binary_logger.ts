@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Runs a program that logs the output of a process.
 import { after } from "../../linux/event_loop/timer.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The method Checkpoint.
 import { exists } from "../../linux/fs/exists.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import type { CheckpointOptions } from "../messages/options.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A container of a shim with its loggers, events and OOM kills.
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The record of a deletion, which `delete` prints.
 import { exists } from "../../linux/fs/exists.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Errors as containerd knows them.
 import { BerthError, type ErrorKind } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { ProtobufError } from "../protobuf/wire.ts";

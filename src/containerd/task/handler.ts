@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes handlers of methods from typed functions.
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson } from "../../rpc/json.ts";

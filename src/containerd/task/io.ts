@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The stdio that containerd asks for.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";

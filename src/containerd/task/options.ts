@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the options of the runtime.
 import { decode } from "../protobuf/codec.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import { CreateOptions, RuncOptions, RuntimeOptions } from "../messages/options.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The methods of the Task service.
 import { SIGKILL } from "../../linux/process/signals.ts";
 import {
   AlreadyExistsError,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The method State.
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { type StateResponse, STATUS } from "../messages/task.ts";
 import type { Encodable } from "../protobuf/fields.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads and writes the frames of ttrpc.
 
 /** The largest data of a frame, in bytes (ttrpc's protocol: 4 MiB). */
 export const MAX_DATA = 4 * 1024 * 1024;

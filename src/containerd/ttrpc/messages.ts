@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The messages and status codes of ttrpc.
 import { message } from "../protobuf/fields.ts";
 
 /** A value of any message (google.protobuf.Any). */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A server of ttrpc.
 import type { Decoded } from "../protobuf/fields.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";

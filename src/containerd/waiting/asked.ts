@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Waits for the shell that asks a waiting process.
 import { after } from "../../linux/event_loop/timer.ts";
 import { readAvailable } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads from /proc how a shell was called.
 import { O_NOCTTY, O_NONBLOCK, O_RDONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { processStat } from "../../linux/process/stat.ts";

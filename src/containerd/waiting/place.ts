@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Compares the places of processes: namespaces, cgroups, limits, rights.
 
 /** Lines of proc_pid_status(5) about what a child inherits. */
 const INHERITED =

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes a waiting process a shim once, before it is needed.
 import { failpoint } from "../../failpoint.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The place where a process waits for a `start`.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A process that waits to be the next shim.
 import { failpoint, failpointAsync } from "../../failpoint.ts";
 import { after, MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
 import { Poller } from "../../linux/fd/poller.ts";
