@@ -12,7 +12,7 @@ import type {
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import type { EventDraft } from "../events/publisher.ts";
+import type { EventDraft } from "../events/journal.ts";
 import type { ContainerContext } from "./context.ts";
 import { type ContainerParts, makeParts } from "./parts.ts";
 import type { NetworkPlan } from "../network/plan.ts";

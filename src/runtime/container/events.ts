@@ -7,7 +7,8 @@ import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { InstanceState } from "../events/instance_state.ts";
-import type { EventDraft, EventPublisher } from "../events/publisher.ts";
+import type { EventDraft } from "../events/journal.ts";
+import type { EventPublisher } from "../events/publisher.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { ProcessTable } from "./process_table.ts";
 

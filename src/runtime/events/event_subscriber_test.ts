@@ -66,7 +66,6 @@ class Box implements Disposable {
     for (let n = 0; n < count; n++) {
       this.journal.append({
         timestamp: "2026-01-01T00:00:00.000Z",
-        runtime: "linux",
         type,
         id,
         instance: "i",

@@ -13,8 +13,8 @@ import { exhaustedOr } from "../util/exhausted_or.ts";
 /** How large a journal gets. */
 export type JournalOptions = Readonly<Config["events"]>;
 
-/** An event before it is in the journal. */
-export type EventRecord = Omit<Event, "seq">;
+/** An event before the journal has given it its `seq`. */
+export type EventDraft = Omit<Event, "seq" | "runtime">;
 
 /** One line of a segment. */
 interface JournalLine {
@@ -98,10 +98,10 @@ export class Journal implements Disposable {
    * the shim that it came from.
    *
    * @throws {ResourceExhaustedError} if the disk is full or no file can be opened; then nothing was
-   *   appended and the same record may be tried again.
+   *   appended and the same draft may be tried again.
    */
-  append(record: EventRecord, shimSeq?: number): Event {
-    const event: Event = { seq: this.#newest.next, ...record };
+  append(draft: EventDraft, shimSeq?: number): Event {
+    const event: Event = { seq: this.#newest.next, ...draft, runtime: "linux" };
     const line: JournalLine = shimSeq === undefined ? { event } : { event, shimSeq };
     try {
       if (this.#newest.size >= this.#options.segment_bytes) this.#rotate();

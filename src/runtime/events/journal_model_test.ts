@@ -4,7 +4,7 @@ import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import fc from "fast-check";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { InstanceState } from "./instance_state.ts";
-import { type EventRecord, Journal, type JournalOptions } from "./journal.ts";
+import { type EventDraft, Journal, type JournalOptions } from "./journal.ts";
 
 /** So small that nearly every run rotates. */
 const OPTIONS: JournalOptions = { segment_bytes: 700, segments: 3 };
@@ -61,10 +61,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-function record({ type, instance, execId, size }: Draft): EventRecord {
+function record({ type, instance, execId, size }: Draft): EventDraft {
   return {
     timestamp: TIME,
-    runtime: "linux",
     type,
     id: `c-${"x".repeat(size)}`,
     instance,

@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
-import { type EventRecord, Journal, type JournalOptions } from "./journal.ts";
+import { type EventDraft, Journal, type JournalOptions } from "./journal.ts";
 
 const OPTIONS: JournalOptions = { segment_bytes: 4096, segments: 4 };
 
-function record(type: EventRecord["type"], more: Partial<EventRecord> = {}): EventRecord {
+function record(type: EventDraft["type"], more: Partial<EventDraft> = {}): EventDraft {
   return {
     timestamp: "2026-01-01T00:00:00.000Z",
-    runtime: "linux",
     type,
     id: "a",
     instance: "i",
@@ -44,7 +43,7 @@ Deno.test("Journal: a new journal is empty, and seqs begin at 1", () => {
   using journal = Journal.open(`${dir}/events`, OPTIONS);
   assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [0, 0, []]);
   const event = journal.append(record("create"));
-  assert.deepEqual(event, { seq: 1, ...record("create") });
+  assert.deepEqual(event, { seq: 1, ...record("create"), runtime: "linux" });
   assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [1, 1, [event]]);
 });
 

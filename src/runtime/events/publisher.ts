@@ -2,11 +2,8 @@
 // Brings events into the journal and to their listeners.
 import { getLogger } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
-import type { Journal } from "./journal.ts";
+import type { EventDraft, Journal } from "./journal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-
-/** An event before the journal has given it its `seq`. */
-export type EventDraft = Omit<Event, "seq" | "runtime">;
 
 interface PendingEvent {
   readonly draft: EventDraft;
@@ -64,7 +61,7 @@ export class EventPublisher implements Disposable {
     for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
       let event: Event;
       try {
-        event = this.journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
+        event = this.journal.append(next.draft, next.shimSeq);
       } catch (error) {
         getLogger(["berth", "journal"]).error(
           "cannot write events, trying again: {message}",

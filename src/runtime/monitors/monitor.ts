@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
-import type { EventDraft } from "../events/publisher.ts";
+import type { EventDraft } from "../events/journal.ts";
 
 /** A container, as a monitor sees it. */
 export interface Monitored {
