@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { output } from "../harness/command.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { cli, type CliResult, ok, rootfsArgs } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { program } from "../harness/run.ts";
 
 /** Runs `berth` with its output at the end of a shell's redirection. */
@@ -61,7 +61,7 @@ Deno.test("berth: standard output that has no room is named", async () => {
 });
 
 Deno.test("berth: a full root of the daemon is told with the file that has no room there", async () => {
-  await using daemon = TestDaemon.prepare({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  await using daemon = TestDaemon.prepare({ config: COLD });
   using disk = new SmallDisk(daemon.root);
   await daemon.start();
   const run = ["run", "-d", ...rootfsArgs(daemon)];

@@ -8,7 +8,7 @@ import {
   NotFoundError,
 } from "../../src/rpc/errors.ts";
 import type { ErrorKind } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -281,7 +281,7 @@ Deno.test("create errors: start twice, delete while running, kill of an exited c
   }, { events: "create start exit delete " });
 });
 
-for (const [shims, config] of [["warm", ""], ["cold", "[shim]\nwarm = 0\nkeep = 0"]] as const) {
+for (const [shims, config] of [["warm", ""], ["cold", COLD]] as const) {
   Deno.test(`create errors: of many creates of one id at once one wins, the others touch nothing, with ${shims} shims`, async () => {
     await withNothingLeft(async (daemon) => {
       const { client } = daemon;

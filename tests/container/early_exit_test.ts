@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { BerthError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
@@ -10,7 +10,7 @@ import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Starts a daemon with this runtime that keeps no shims, which an audit would see. */
 function startCold(wrapper: RuntimeWrapper): Promise<TestDaemon> {
-  return TestDaemon.start({ config: `${wrapper.config}[shim]\nwarm = 0\nkeep = 0` });
+  return TestDaemon.start({ config: `${wrapper.config}${COLD}` });
 }
 
 /** The types of a container's events, in order. */

@@ -3,42 +3,21 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   AlreadyExistsError,
-  BerthError,
   FailedPreconditionError,
   InvalidParamsError,
   NotFoundError,
   RuntimeError,
-  UnavailableError,
 } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
-import { assertLife } from "../harness/history.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
-import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-import { until, within } from "../harness/poll.ts";
-import { isGone, untilRuns } from "../harness/processes.ts";
+import { auditedContainer } from "../harness/leaks/audited.ts";
+import { within } from "../harness/poll.ts";
+import { untilRuns } from "../harness/processes.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
-import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** An OCI process in part, for an exec. */
 type Process = JsonObject & { args: string[] };
-
-/** Config without shims that wait for a container: what is left of one is gone at once. */
-const COLD = "[shim]\nwarm = 0\nkeep = 0";
-
-/** Runs `work` with a daemon whose container `c` sleeps, and checks that nothing is left. */
-async function withContainer(
-  work: (daemon: TestDaemon) => Promise<void>,
-  override?: JsonObject,
-  config?: string,
-): Promise<void> {
-  await using daemon = await TestDaemon.start(config === undefined ? {} : { config });
-  const audit = await LeakAudit.warm(daemon);
-  await daemon.run("c", ["sleep", "1000"], override);
-  await work(daemon);
-  await daemon.remove("c");
-  await audit.assertClean({ ignoreFiles: /^(fifo-|runtime-)/ });
-}
 
 /** Runs it to its end; returns what it wrote and its exit status. */
 async function output(
@@ -60,12 +39,8 @@ async function output(
   return { text, exitStatus };
 }
 
-async function processes(daemon: TestDaemon) {
-  return (await daemon.stateOf("c")).processes;
-}
-
 Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
     const started = await client.call("container.exec", {
@@ -75,7 +50,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
     });
     assert.equal(started.execId, "my.exec-1");
     await untilRuns(started.pid, "sleep 1001");
-    assert.deepEqual(await processes(daemon), [
+    assert.deepEqual((await daemon.stateOf("c")).processes, [
       { execId: "my.exec-1", pid: started.pid, status: "running" },
     ]);
     const { pid } = await daemon.stateOf("c");
@@ -92,7 +67,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
     const exit = await waiting;
     assert.equal(exit.exitStatus, 143);
     assert.deepEqual(await client.call("container.wait", target), exit, "again the same");
-    assert.deepEqual(await processes(daemon), [
+    assert.deepEqual((await daemon.stateOf("c")).processes, [
       { execId: "my.exec-1", pid: started.pid, status: "stopped", ...exit },
     ]);
     await assert.rejects(client.call("container.kill", { ...target, signal: 9 }), NotFoundError);
@@ -105,7 +80,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
     await assert.rejects(client.call("container.wait", target), NotFoundError);
     await assert.rejects(client.call("container.kill", { ...target, signal: 9 }), NotFoundError);
     await assert.rejects(client.call("container.closeStdin", target), NotFoundError);
-    assert.deepEqual(await processes(daemon), []);
+    assert.deepEqual((await daemon.stateOf("c")).processes, []);
     await events.wait({ type: "exit" });
     assert.equal(
       events.types(),
@@ -124,7 +99,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
 });
 
 Deno.test("exec: an execId is reserved from the first moment until it is deleted", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const { client } = daemon;
     const exec = { id: "c", execId: "e", process: { args: ["true"] } };
     const results = await Promise.allSettled(
@@ -149,7 +124,7 @@ Deno.test("exec: an execId is reserved from the first moment until it is deleted
 });
 
 Deno.test("exec: many execs at once: each with its own output, status and events", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     using events = await EventCollector.subscribe(daemon.socket);
     const count = 24;
     const results = await Promise.all(Array.from({ length: count }, (_, i) => {
@@ -173,7 +148,7 @@ Deno.test("exec: many execs at once: each with its own output, status and events
 // Soft limits equal the hard ones: the Go runtime in runc raises the one to the other at its start,
 // and runc, which sets both from outside, may be there before it.
 Deno.test("exec: what an exec leaves out it has from the container, what it gives wins", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const show = [
       "pwd",
       "echo $FROM_SPEC-$CHANGED-$ADDED",
@@ -209,16 +184,18 @@ Deno.test("exec: what an exec leaves out it has from the container, what it give
     const inside = await output(daemon, { args: ["sh", "-c", "hostname; ps | grep -c sleep"] });
     assert.match(inside.text, /^test\n/);
   }, {
-    process: {
-      cwd: "/data",
-      env: ["PATH=/bin", "FROM_SPEC=spec", "CHANGED=old"],
-      rlimits: [{ type: "RLIMIT_NOFILE", soft: 333, hard: 333 }],
+    override: {
+      process: {
+        cwd: "/data",
+        env: ["PATH=/bin", "FROM_SPEC=spec", "CHANGED=old"],
+        rlimits: [{ type: "RLIMIT_NOFILE", soft: 333, hard: 333 }],
+      },
     },
   });
 });
 
 Deno.test("exec: 20 kB of args and of environment arrive whole", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const bytes = (text: string) => createHash("sha256").update(text).digest("hex");
     const long = Array.from({ length: 2000 }, (_, i) => `ü${i}'" $`).join("").slice(0, 20_000);
     const args = ["sh", "-c", 'printf %s "$1" | sha256sum', "sh", long];
@@ -234,7 +211,7 @@ Deno.test("exec: 20 kB of args and of environment arrive whole", async () => {
 });
 
 Deno.test("exec: what cannot be run is a RuntimeError with runc's text and leaves nothing, nor an event", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
     const bundle = (await daemon.stateOf("c")).bundle;
@@ -260,7 +237,7 @@ Deno.test("exec: what cannot be run is a RuntimeError with runc's text and leave
           assert.equal(error.data.id, "c");
           return true;
         });
-        assert.deepEqual(await processes(daemon), []);
+        assert.deepEqual((await daemon.stateOf("c")).processes, []);
       }
     }
     for (
@@ -294,7 +271,7 @@ Deno.test("exec: what cannot be run is a RuntimeError with runc's text and leave
 });
 
 Deno.test("exec: in a container that does not run there is no exec", async () => {
-  await withContainer(
+  await auditedContainer(
     async (daemon) => {
       const { client } = daemon;
       const process = { args: ["true"] };
@@ -318,13 +295,12 @@ Deno.test("exec: in a container that does not run there is no exec", async () =>
       await client.call("container.delete", { id: "d" });
       await assert.rejects(client.call("container.exec", { id: "d", process }), NotFoundError);
     },
-    undefined,
-    COLD,
+    { config: COLD },
   );
 });
 
 Deno.test("exec: stdin of an exec: its own, closed by itself, at its end when none is given", async () => {
-  await withContainer(async (daemon) => {
+  await auditedContainer(async (daemon) => {
     const { client } = daemon;
     const stdin = makeFifo(daemon.dir);
     const stdout = makeFifo(daemon.dir);
@@ -335,7 +311,7 @@ Deno.test("exec: stdin of an exec: its own, closed by itself, at its end when no
     await writer.write("to the exec\n");
     await writer.close();
     assert.equal(
-      (await processes(daemon))[0]?.status,
+      (await daemon.stateOf("c")).processes[0]?.status,
       "running",
       "a client that leaves ends nothing",
     );
@@ -344,179 +320,4 @@ Deno.test("exec: stdin of an exec: its own, closed by itself, at its end when no
     assert.equal((await client.call("container.wait", target)).exitStatus, 0);
     assert.deepEqual(await output(daemon, { args: ["cat"] }), { text: "", exitStatus: 0 });
   });
-});
-
-Deno.test("exec: init's death takes its execs with it; its exit is told after theirs", async () => {
-  await withContainer(
-    async (daemon) => {
-      const { client } = daemon;
-      using events = await EventCollector.subscribe(daemon.socket, { ids: ["d"] });
-      for (let round = 0; round < 3; round++) {
-        await daemon.run("d", ["sleep", "1000"]);
-        const execIds = ["a", "b", "c", "d"];
-        for (const execId of execIds) {
-          await client.call("container.exec", {
-            id: "d",
-            execId,
-            process: { args: ["sleep", "1001"] },
-          });
-        }
-        await client.call("container.kill", { id: "d", signal: "KILL" });
-        const init = await daemon.exitOf("d");
-        assert.equal(init.exitStatus, 137);
-        for (const { execId, status, exitStatus } of (await daemon.stateOf("d")).processes) {
-          assert.equal(status, "stopped", execId);
-          assert.equal(exitStatus, 137, execId);
-        }
-        await client.call("container.delete", { id: "d" });
-        await events.wait({ type: "delete" }, round + 1);
-        const exits = events.matching({ type: "exit" }).slice(-5);
-        assert.deepEqual(exits.map(({ execId }) => execId).sort(), [...execIds, undefined].sort());
-        assert.equal(exits.at(-1)?.execId, undefined, "init is last");
-      }
-    },
-    undefined,
-    COLD,
-  );
-});
-
-Deno.test("exec: an exec that races with init's death is refused or ends, never runs on", async () => {
-  await withContainer(
-    async (daemon) => {
-      const { client } = daemon;
-      using events = await EventCollector.subscribe(daemon.socket, { ids: ["d"] });
-      for (let round = 0; round < 8; round++) {
-        await daemon.run("d", ["sleep", "1000"]);
-        const execs = Array.from({ length: 6 }, (_, i) =>
-          client.call("container.exec", {
-            id: "d",
-            execId: `e${i}`,
-            process: { args: ["sleep", "1001"] },
-          }));
-        const kill = (async () => {
-          // At another moment of it in each round.
-          if (round % 2 === 1) await execs[Math.floor(round / 2)]?.catch(() => undefined);
-          await client.call("container.kill", { id: "d", signal: "KILL" });
-        })();
-        const results = await Promise.allSettled(execs);
-        await kill;
-        const { exitedAt } = await daemon.exitOf("d");
-        assert.ok(exitedAt);
-        for (const result of results) {
-          if (result.status === "fulfilled") continue;
-          assert.ok(result.reason instanceof BerthError);
-          assert.ok(
-            result.reason.kind === "FailedPrecondition" || result.reason.kind === "RuntimeError",
-            result.reason.message,
-          );
-        }
-        const state = await daemon.stateOf("d");
-        const begun = results.filter(({ status }) => status === "fulfilled").length;
-        assert.equal(state.processes.length, begun);
-        for (const { status, execId } of state.processes) assert.equal(status, "stopped", execId);
-        await client.call("container.delete", { id: "d" });
-        await events.wait({ type: "delete" }, round + 1);
-      }
-      // Per process: start, then exactly one exit; init's after every exec's.
-      for (const { instance } of events.matching({ type: "create" })) {
-        const mine = events.matching({ instance });
-        assertLife(mine);
-        const exits = mine.filter(({ type }) => type === "exit");
-        assert.equal(exits.at(-1)?.execId, undefined);
-        const started = mine.filter(({ type }) => type === "exec-started").map(({ execId }) =>
-          execId
-        );
-        assert.deepEqual(exits.slice(0, -1).map(({ execId }) => execId).sort(), started.sort());
-        assert.equal(mine.at(-1)?.type, "delete");
-      }
-    },
-    undefined,
-    COLD,
-  );
-});
-
-Deno.test("exec: an exec that the runtime keeps waiting holds up neither other execs nor kill nor state", async () => {
-  await using daemon = await TestDaemon.start();
-  const audit = await LeakAudit.warm(daemon);
-  const { client } = daemon;
-  const wrapper = RuntimeWrapper.create(daemon.dir);
-  const pid = await daemon.run("c", ["sleep", "1000"], {}, { runtime: wrapper.path });
-  const release = wrapper.hang("exec");
-  const slow = client.call("container.exec", {
-    id: "c",
-    execId: "slow",
-    process: { args: ["true"] },
-  });
-  await wrapper.called("exec");
-  await assert.rejects(
-    client.call("container.exec", { id: "c", execId: "slow", process: { args: ["true"] } }),
-    AlreadyExistsError,
-  );
-  wrapper.clear();
-  const { execId } = await client.call("container.exec", { id: "c", process: { args: ["true"] } });
-  assert.equal((await daemon.exitOf("c", execId)).exitStatus, 0);
-  assert.equal((await daemon.stateOf("c")).status, "running");
-  await client.call("container.kill", { id: "c", signal: "KILL" });
-  // Else the runtime may find it alive yet.
-  await until("the end of init", () => isGone(pid));
-  release();
-  await assert.rejects(slow, (error) => error instanceof BerthError);
-  assert.equal((await daemon.exitOf("c")).exitStatus, 137);
-  await daemon.untilState("c", ({ status }) => status === "stopped");
-  await client.call("container.delete", { id: "c" });
-  await audit.assertClean({ ignoreFiles: /^runtime-/ });
-});
-
-Deno.test("exec: execs survive the daemon: same pid, true status, then deleted as ever", async () => {
-  await withContainer(async (daemon) => {
-    const target = { id: "c", execId: "e" };
-    const process = { args: ["sh", "-c", "while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 21"] };
-    const { pid } = await daemon.client.call("container.exec", { ...target, process });
-    await daemon.kill9();
-    await daemon.start();
-    await until("its execs", async () => (await processes(daemon)).length > 0);
-    assert.deepEqual(await processes(daemon), [{ execId: "e", pid, status: "running" }]);
-    const go = { id: "c", execId: "go", process: { args: ["touch", "/tmp/go"] } };
-    await daemon.client.call("container.exec", go);
-    assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 21);
-    await daemon.kill9();
-    await daemon.start();
-    await until("its execs", async () => (await processes(daemon)).length > 0);
-    assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 21);
-    const deleted = await daemon.client.call("container.deleteProcess", target);
-    assert.equal(deleted.exitStatus, 21);
-    assert.equal(deleted.pid, pid);
-  });
-});
-
-Deno.test("container.wait: an exec that the daemon has not heard of yet, after its start, is waited for", async () => {
-  // A shim that is slow to answer is waited for, however slow the machine is.
-  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 300" });
-  await daemon.run("c", ["sleep", "1000"]);
-  const exec = { id: "c", execId: "e", process: { args: ["sleep", "1000"] } };
-  const { pid } = await daemon.client.call("container.exec", exec);
-  const { shimPid } = await daemon.stateOf("c");
-  await daemon.kill9();
-  Deno.kill(shimPid, "SIGSTOP");
-  try {
-    await daemon.start();
-    const waiting = until("an answer", async () => {
-      try {
-        return await daemon.exitOf("c", "e");
-      } catch (error) {
-        // It may look for the shim longer than a call waits for that.
-        if (error instanceof UnavailableError) return undefined;
-        throw error;
-      }
-    });
-    waiting.catch(() => {});
-    // An answer to a later call: that to the first, if it is an error, has come before.
-    await daemon.client.call("daemon.info", {});
-    Deno.kill(shimPid, "SIGCONT");
-    await daemon.connected("c");
-    Deno.kill(pid, "SIGKILL");
-    assert.equal((await waiting).exitStatus, 137);
-  } finally {
-    Deno.kill(shimPid, "SIGCONT");
-  }
 });

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { VERSION } from "../../src/version.ts";
 import { testCompiled } from "../harness/program/compiled.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { within } from "../harness/poll.ts";
 import { baseName } from "../harness/run.ts";
 
@@ -44,7 +44,7 @@ testCompiled(
     await Deno.copyFile(file, installed);
     await using daemon = await TestDaemon.start({
       program: [installed],
-      config: "[shim]\nwarm = 0\nkeep = 0",
+      config: COLD,
     });
     assert.equal(await daemon.life("before"), 0);
     await Deno.copyFile(file, `${installed}.new`);

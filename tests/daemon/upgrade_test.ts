@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { SIGTERM } from "../../src/linux/process/signals.ts";
 import { VERSION } from "../../src/version.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { buildPortable } from "../harness/program/portable.ts";
 import { hasTrap, processesOf } from "../harness/processes.ts";
@@ -63,7 +63,7 @@ Deno.test("upgrade: with its unpacked files gone, a daemon that was started by a
   await using daemon = await TestDaemon.start({
     program: [`${place.dir}/berthd`],
     env: { BERTH_CACHE: cache },
-    config: "[shim]\nwarm = 0\nkeep = 0",
+    config: COLD,
   });
   assert.equal(await daemon.life("before"), 0);
   await Deno.remove(cache, { recursive: true });

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 
 /** Without shims that wait, whose socket is in the state directory too. */
-const COLD = "[shim]\nwarm = 0\nkeep = 0";
 
 Deno.test("errors heard: an error that no caller can act on is in the daemon's log, with its stack", async () => {
   await using daemon = await TestDaemon.start({ config: COLD });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -37,7 +37,7 @@ function fill(kind: keyof typeof FILL, dirs: readonly string[]): Disposable {
 
 /** A daemon whose `<state>` and `<root>` are small disks of their own. */
 class SmallDisks implements AsyncDisposable {
-  readonly daemon = TestDaemon.prepare({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  readonly daemon = TestDaemon.prepare({ config: COLD });
 
   static async start(): Promise<SmallDisks> {
     const disks = new SmallDisks();

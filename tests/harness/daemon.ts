@@ -18,6 +18,9 @@ import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
 import { removeCgroups, sweep } from "./leaks/sweep.ts";
 
+/** Lines of a config without shims that wait for a container: what is left of one is gone at once. */
+export const COLD = "[shim]\nwarm = 0\nkeep = 0\n";
+
 /** How a {@linkcode TestDaemon} is set up. */
 export interface TestDaemonOptions {
   /** TOML lines to put at the top of its config, before any table: `runtime`-less keys, tables. */

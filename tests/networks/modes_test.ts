@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TempDir } from "../harness/temp_dir.ts";
 import { BerthError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { killIfThere } from "../harness/processes.ts";
 import { auditAfter, createIn } from "../harness/network/audited_network.ts";
@@ -44,7 +44,7 @@ networkTest(
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: `[shim]\nwarm = 0\nkeep = 0\non_death = "adopt"\n${NETWORK}`,
+      config: `${COLD}on_death = "adopt"\n${NETWORK}`,
     });
     const audit = await auditAfter(network, daemon, PUBLISHED);
     await create(daemon, "web");
@@ -72,7 +72,7 @@ networkTest(
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+      config: `${COLD}${NETWORK}`,
     });
     const { client } = daemon;
     await create(daemon, "owner");
@@ -109,7 +109,7 @@ networkTest("networks: a namespace that is not pinned any more is no obstacle", 
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({
     program: network.program,
-    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+    config: `${COLD}${NETWORK}`,
   });
   const audit = await auditAfter(network, daemon, PUBLISHED);
   await create(daemon, "web");
@@ -133,7 +133,7 @@ networkTest("networks: daemon, shim and plugin that are killed at once leave not
   const dir = temp.path;
   await using daemon = await TestDaemon.start({
     program: network.program,
-    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
+    config: `${COLD}${NETWORK}` +
       `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
   });
   const audit = await auditAfter(network, daemon, PUBLISHED);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import type { NetworkParams } from "../../src/rpc/contract/schemas/network.ts";
 import { InvalidParamsError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
@@ -15,7 +15,7 @@ import {
   TestNetwork,
 } from "../harness/network/test_network.ts";
 
-const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`;
+const CONFIG = `${COLD}[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`;
 
 /** Creates and starts a server; returns its state. */
 async function serve(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { NetworkParams } from "../../src/rpc/contract/schemas/network.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { auditAfter, createIn } from "../harness/network/audited_network.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { TestPlugins } from "../harness/network/test_plugins.ts";
@@ -50,7 +50,7 @@ networkTest(
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`,
+      config: `${COLD}[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`,
     });
     const bridge: NetworkParams = {
       name: "bridge",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { DeadlineExceededError, NotFoundError } from "../../src/rpc/errors.ts";
 import { crun } from "../harness/runtime/crun.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -13,7 +13,7 @@ import { readProcess } from "../harness/processes.ts";
 /** How long a call of the runtime may take here, in seconds. */
 const BOUND = 5;
 
-const CONFIG = `[runtime]\ntimeout = ${BOUND}\n[shim]\nwarm = 0\nkeep = 0\n`;
+const CONFIG = `[runtime]\ntimeout = ${BOUND}\n${COLD}`;
 
 /** Runs `body` with a daemon that has a short bound for the runtime; nothing may be left. */
 async function withDaemon(

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { BerthError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { historyOf } from "../harness/events.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
@@ -29,7 +29,7 @@ async function withArmedDaemon(body: (armed: Armed) => Promise<void>, config = "
   using points = new FailpointFile();
   await using daemon = await TestDaemon.start({
     env: points.env,
-    config: `[shim]\nwarm = 0\nkeep = 0\n${config}`,
+    config: `${COLD}${config}`,
   });
   const audit = await LeakAudit.warm(daemon);
   await body({ daemon, points });

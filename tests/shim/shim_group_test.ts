@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
@@ -116,7 +116,7 @@ Deno.test("shim group: a group goes on after a restart of the daemon", async () 
 
 Deno.test("shim group: a create that fails in a group's shim leaves the others alone", async () => {
   // None that waits for a container: it might be started only in part when the audit begins.
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  await using daemon = await TestDaemon.start({ config: COLD });
   const { client } = daemon;
   const shim = await runInGroup(daemon, "good", "shared");
   const { pid } = await daemon.stateOf("good");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { UnavailableError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
@@ -121,7 +121,7 @@ function files(pids: readonly number[]): number {
 }
 
 Deno.test("shim pool: without warm shims each container starts its own, and it ends with it", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  await using daemon = await TestDaemon.start({ config: COLD });
   assert.equal(await daemon.life("first"), 0);
   await untilShims(daemon, 0);
   const audit = LeakAudit.take(daemon);
@@ -160,7 +160,7 @@ function age(pid: number): number {
 }
 
 Deno.test("shim pool: a shim that cannot start fails the create, and leaves nothing", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  await using daemon = await TestDaemon.start({ config: COLD });
   const { client } = daemon;
   assert.equal(await daemon.life("warm-up"), 0);
   await untilShims(daemon, 0);

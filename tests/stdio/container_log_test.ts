@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cli, cliCommand, ok, rootfsArgs, sh } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { logFile, loggedText, untilOpen } from "../harness/logs.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -212,7 +212,7 @@ Deno.test("container log: what is left at a terminal goes on, and any number of 
 });
 
 Deno.test("container log: FIFOs beside a log get the output while they are read, and nothing is left", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  await using daemon = await TestDaemon.start({ config: COLD });
   const run = ["run", "--log", "--name", "c", ...rootfsArgs(daemon)];
   assert.equal(
     (await cli(daemon, ["run", "--rm", "--log", ...rootfsArgs(daemon), ...sh(":")])).code,

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { TestDaemon } from "../harness/daemon.ts";
-import type { TestDaemonOptions } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasEnded, isGone, readProcess } from "../harness/processes.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
-
-/** Without shims that wait for a container: what is left of one is gone at once. */
-const COLD: TestDaemonOptions = { config: "[shim]\nwarm = 0\nkeep = 0" };
 
 /** Stdio params of a create. */
 interface Stdio {
@@ -125,7 +121,7 @@ Deno.test("stdio: a FIFO that is full lets the process wait, not die, and not th
     await using reader = new FifoReader(stdout);
     assert.equal((await within("the rest", reader.bytes())).length, size);
     assert.equal(await finish(daemon, "c"), 0);
-  }, COLD);
+  }, { config: COLD });
 });
 
 Deno.test("stdio: 200 MB through stdout arrive byte by byte as they were written", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { openrpc } from "../../scripts/docs/pages.ts";
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { cpuSeconds } from "../harness/memory.ts";
 import { until } from "../harness/poll.ts";
@@ -12,7 +12,6 @@ import type { JsonObject } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Without shims that wait for a container: what is left of one is gone at once. */
-const COLD = "[shim]\nwarm = 0\nkeep = 0";
 
 const INFO = { jsonrpc: "2.0", method: "daemon.info" };
 

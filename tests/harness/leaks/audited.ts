@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { TestDaemon, type TestDaemonOptions } from "../daemon.ts";
+import type { JsonObject } from "../rootfs.ts";
 import { LeakAudit } from "./leak_audit.ts";
 
 /** The daemon of {@linkcode audited}, and files that are no leak. */
@@ -17,4 +18,21 @@ export async function audited(
   const audit = await LeakAudit.warm(daemon);
   await work(daemon);
   await audit.assertClean({ ignoreFiles });
+}
+
+/** The options of {@linkcode audited}, and members of the container's spec. */
+export interface AuditedContainerOptions extends AuditedOptions {
+  readonly override?: JsonObject;
+}
+
+/** Does `work` as {@linkcode audited} does, with a container `c` that sleeps. */
+export async function auditedContainer(
+  work: (daemon: TestDaemon) => Promise<void>,
+  { override, ...options }: AuditedContainerOptions = {},
+): Promise<void> {
+  await audited(async (daemon) => {
+    await daemon.run("c", ["sleep", "1000"], override);
+    await work(daemon);
+    await daemon.remove("c");
+  }, options);
 }

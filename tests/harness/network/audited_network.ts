@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { NetworkParams } from "../../../src/rpc/contract/schemas/network.ts";
-import { TestDaemon } from "../daemon.ts";
+import { COLD, TestDaemon } from "../daemon.ts";
 import { FailpointFile } from "../program/failpoints.ts";
 import { NetworkAudit, TestNetwork } from "./test_network.ts";
 
 /** Config of a daemon that keeps no shim and has a network that {@linkcode createPublished} uses. */
-export const AUDITED_CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
+export const AUDITED_CONFIG = `${COLD}[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
 /** Creates a container in a network; it sleeps if no other command is given. */
 export function createIn(

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { NetworkParams } from "../../../src/rpc/contract/schemas/network.ts";
 import { BerthError, type ErrorKind } from "../../../src/rpc/errors.ts";
 import { createIn } from "./audited_network.ts";
-import { TestDaemon } from "../daemon.ts";
+import { COLD, TestDaemon } from "../daemon.ts";
 import { writeScript } from "../stand_in.ts";
 import type { TestNetwork } from "./test_network.ts";
 
@@ -21,7 +21,7 @@ export class TestPlugins implements Disposable {
   /** Starts a daemon that has them, with more lines for the section `network` of its config. */
   startDaemon(network: TestNetwork, more = "", env: Record<string, string> = {}) {
     const dirs = JSON.stringify([`${this.dir}/bin`, "/usr/lib/cni"]);
-    const config = `[shim]\nwarm = 0\nkeep = 0\n[network]\nplugin_dirs = ${dirs}\n` +
+    const config = `${COLD}[network]\nplugin_dirs = ${dirs}\n` +
       `config_dir = "${this.dir}/net.d"\n${more}`;
     return TestDaemon.start({ program: network.program, config, env });
   }
