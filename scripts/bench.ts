@@ -4,7 +4,6 @@
 // runc, root file system and spec. Prints a table and writes all figures as JSON.
 import { mount } from "../src/linux/mount/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
-import { bundle } from "./build/bundle.ts";
 import { ROOT } from "./root.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
 import { Berth } from "./bench/berth.ts";
@@ -27,7 +26,6 @@ import { networks } from "./bench/rows/networks.ts";
 import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { misused, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages, findCommand, type PackageName } from "./system_packages.ts";
@@ -104,14 +102,15 @@ async function measureAll(signal: AbortSignal) {
     event.preventDefault();
     reject(event.reason);
   });
-  return await Promise.race([measure(workspace.dir, engines, signal), stopped]);
+  return await Promise.race([measure(workspace, engines, signal), stopped]);
 }
 
-async function measure(dir: string, engines: AsyncDisposableStack, signal: AbortSignal) {
+async function measure(workspace: Workspace, engines: AsyncDisposableStack, signal: AbortSignal) {
+  const { dir } = workspace;
   const runc = findCommand("runc");
   if (runc === undefined) throw new Error("runc is not in PATH");
   const program = Deno.env.get("BERTH_PROGRAM") ??
-    await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true, signal }));
+    await workspace.bundle({ minify: true, signal });
   Deno.env.set("BERTH_PROGRAM", program);
   const run = `${dir}/run`;
   // As /run is on most machines, and where all three have their state by default.

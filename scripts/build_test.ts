@@ -17,7 +17,6 @@ const OTHER_TARGET = Deno.build.arch === "x86_64"
 /** In the way of every download: nothing listens there. */
 const NO_NETWORK = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "" };
 
-/** How a build went. */
 /** Runs build.ts in `cwd`, which gets a stand-in for Deno: a script that tells its last argument. */
 async function build(
   cwd: string,

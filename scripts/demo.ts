@@ -8,8 +8,6 @@ import { EventCollector } from "../tests/harness/events.ts";
 import { until } from "../tests/harness/poll.ts";
 import type { ParamsOf, ResultOf } from "../src/rpc/contract/method.ts";
 import type { DaemonContract } from "../src/rpc/contract/daemon.ts";
-import { bundle } from "./build/bundle.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
@@ -23,10 +21,7 @@ await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {
   {
     await using workspace = await Workspace.open("berth-demo");
-    const program = await writeLauncher(
-      await bundle({ outDir: `${workspace.dir}/program`, signal }),
-    );
-    await abortable(demo(program), signal);
+    await abortable(demo(await workspace.bundle({ signal })), signal);
   }
   step("Everything is gone again: processes, mounts, cgroups, files. That was berth.");
   return 0;

@@ -3,8 +3,6 @@
 // `deno task fuzz`: sends messages from a seed to the sockets of a daemon and its shims, and checks what
 // no message may do.
 import { fuzz } from "../tests/fuzz/fuzz.ts";
-import { bundle } from "./build/bundle.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { numberOption, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
@@ -23,10 +21,7 @@ const seed = numberOption(USAGE, values.seed, Math.floor(Math.random() * 2 ** 32
 await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {
   await using workspace = await Workspace.open("berth-fuzz");
-  Deno.env.set(
-    "BERTH_PROGRAM",
-    await writeLauncher(await bundle({ outDir: `${workspace.dir}/program`, signal })),
-  );
+  Deno.env.set("BERTH_PROGRAM", await workspace.bundle({ signal }));
   console.log(`${messages} messages, seed ${seed}`);
   const report = await fuzz({ messages, seed, signal, onProgress: console.log });
   console.log(

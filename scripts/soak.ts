@@ -3,8 +3,6 @@
 // `deno task soak`: uses containers at random while the daemon, its shims and their processes are killed
 // at random, and checks that nothing was lost.
 import { soak } from "../tests/soak/soak.ts";
-import { bundle } from "./build/bundle.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { numberOption, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
@@ -35,10 +33,7 @@ const noShim = values["no-shim"];
 await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {
   await using workspace = await Workspace.open("berth-soak");
-  const program = await writeLauncher(
-    await bundle({ outDir: `${workspace.dir}/program`, failpoints: true, signal }),
-  );
-  Deno.env.set("BERTH_PROGRAM", program);
+  Deno.env.set("BERTH_PROGRAM", await workspace.bundle({ failpoints: true, signal }));
   console.log(
     `${minutes} minutes, ${containers} containers, seed ${seed}, on_death = "${onDeath}"${
       noShim ? ", no_shim" : ""

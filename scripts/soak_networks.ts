@@ -3,11 +3,9 @@
 // `deno task soak:networks`: kills daemon, shims and CNI plugins while networks are made and removed,
 // and looks for what is left.
 import { soakNetworks } from "../tests/soak/networks.ts";
-import { bundle } from "./build/bundle.ts";
 import { numberOption, parseOptions } from "./options.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runScript } from "./run_script.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { Workspace } from "./workspace.ts";
 
 const USAGE = `usage: deno task soak:networks [options]
@@ -26,8 +24,7 @@ await ensurePackages([
 await runScript(async (signal) => {
   {
     await using workspace = await Workspace.open("berth-soak");
-    const program = await bundle({ outDir: `${workspace.dir}/program`, signal });
-    Deno.env.set("BERTH_PROGRAM", await writeLauncher(program));
+    Deno.env.set("BERTH_PROGRAM", await workspace.bundle({ signal }));
     console.log(`${rounds} rounds with seed ${seed}`);
     await soakNetworks({ rounds, seed, say: console.log, signal });
   }

@@ -6,9 +6,7 @@
 // `deno task test:binary [--file FILE] …`: the tests that drive a daemon, with the one file that
 // `deno task build` makes, or with FILE, and with no deno in PATH.
 import { existsSync } from "node:fs";
-import { bundle } from "./build/bundle.ts";
 import { ROOT } from "./root.ts";
-import { writeLauncher } from "./build/launcher.ts";
 import { runScript, ScriptError } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runTests, splitArgs } from "./test_run.ts";
@@ -46,9 +44,7 @@ await runScript(async (signal) => {
         BERTH_CACHE: `${dir}/cache`,
         PATH: pathWithoutDeno(),
       }
-      : {
-        BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir, failpoints: true, signal })),
-      };
+      : { BERTH_PROGRAM: await workspace.bundle({ failpoints: true, signal }) };
     const groups = binary ? GROUPS.slice(1) : GROUPS;
     for (const group of paths.length > 0 ? [paths] : groups) {
       const args = [...flags, ...group];

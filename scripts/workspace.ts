@@ -2,6 +2,8 @@
 import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
 import { KEEP_VARIABLE, keepsFiles } from "../tests/harness/keep_files.ts";
 import { sweep } from "../tests/harness/leaks/sweep.ts";
+import { bundle, type BundleOptions } from "./build/bundle.ts";
+import { writeLauncher } from "./build/launcher.ts";
 
 /**
  * A directory for all that a script starts, with what has to go when it ends, however it ends: on
@@ -24,6 +26,11 @@ export class Workspace implements AsyncDisposable {
     await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     Deno.env.set(RUN_VARIABLE, dir);
     return new Workspace(dir);
+  }
+
+  /** Bundles berth into the directory `program` of it; returns the path of a file that runs it. */
+  async bundle(options: Omit<BundleOptions, "outDir">): Promise<string> {
+    return await writeLauncher(await bundle({ ...options, outDir: `${this.dir}/program` }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
