@@ -22,6 +22,9 @@ const IMAGE_DIR = Deno.env.get("BERTH_VM_DIR") ?? "/var/tmp/berth-vm";
 /** Where berth and its sources lie in the machine. */
 const GUEST_ROOT = "/root/berth", GUEST_PROGRAM = "/opt/berth";
 
+/** What builds a kernel of User-mode Linux. */
+const KERNEL_TOOLS = ["gcc", "make", "flex", "bison", "bc", "xz-utils", "iproute2"] as const;
+
 /** The accelerators to try, one after the other; BERTH_VM_ACCEL names the only one. */
 function accelerators(): Accelerator[] {
   const chosen = Deno.env.get("BERTH_VM_ACCEL");
@@ -36,10 +39,12 @@ async function boot(dir: string): Promise<Machine> {
   const [first, ...others] = accelerators();
   if (first === undefined) throw new RangeError("no accelerator");
   const kind = first === "uml" ? "uml" : "stock";
-  const emulator = kind === "uml" ? "user-mode-linux" : "qemu-system-x86";
-  await ensurePackages(["debootstrap", emulator, "e2fsprogs", "openssh-client"]);
+  const machine = kind === "uml" ? KERNEL_TOOLS : ["qemu-system-x86" as const];
+  await ensurePackages(["debootstrap", ...machine, "e2fsprogs", "openssh-client"]);
   const imageDir = kind === "uml" ? `${IMAGE_DIR}/uml` : IMAGE_DIR;
-  console.error(exists(`${imageDir}/base.img`) ? "Booting." : "Building the machine: 10 minutes.");
+  console.error(
+    exists(`${imageDir}/base.img`) ? "Booting." : "Building the machine: 10 to 20 minutes.",
+  );
   const image = await ensureImage(imageDir, kind);
   try {
     return await Machine.boot(image, dir, first);

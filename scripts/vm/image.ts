@@ -2,6 +2,7 @@
 import { exists } from "../../src/linux/fs/exists.ts";
 import { findCommand } from "../system_packages.ts";
 import { run } from "./command.ts";
+import { buildUmlKernel, UML_SOURCE } from "./uml_kernel.ts";
 
 /** The address of a machine of User-mode Linux, of those for documentation, and its host's. */
 export const UML_ADDRESS = "198.51.100.2";
@@ -9,8 +10,6 @@ export const UML_HOST_ADDRESS = "198.51.100.1";
 
 /** A Debian as it is in a machine: systemd is PID 1, and cgroup v2 the only hierarchy. */
 interface Guest {
-  /** The name of the release. */
-  readonly suite: string;
   /** Packages beside {@linkcode PACKAGES}. */
   readonly packages: readonly string[];
   /** The device with the root filesystem. */
@@ -19,18 +18,22 @@ interface Guest {
   readonly network: string;
 }
 
-/** What QEMU boots: Debian 13 with its own kernel. */
+/** The release of Debian. */
+const SUITE = "trixie";
+
+/** What QEMU boots: Debian with its own kernel. */
 const STOCK: Guest = {
-  suite: "trixie",
-  packages: ["linux-image-amd64"],
+  packages: ["linux-image-amd64", "criu"],
   disk: "/dev/vda",
   network: "[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
 };
 
-/** What User-mode Linux boots: Debian 12, which has the kernel that Debian 12 has as a program. */
+/**
+ * What User-mode Linux boots: the same Debian, and its source of a newer kernel. CRIU, which takes
+ * that kernel for one that will do, cannot ask it for the thread area of a process.
+ */
 const USER_MODE: Guest = {
-  suite: "bookworm",
-  packages: [],
+  packages: [UML_SOURCE],
   disk: "/dev/ubda",
   network: `[Match]\nName=vec0\n[Network]\nAddress=${UML_ADDRESS}/30\n`,
 };
@@ -38,13 +41,15 @@ const USER_MODE: Guest = {
 /** What the tests use in the machine, and what makes it one. */
 const PACKAGES = [
   ...["systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "openssh-server"],
-  ...["ca-certificates", "runc", "crun", "criu", "iptables", "busybox-static", "socat"],
+  ...["ca-certificates", "runc", "crun", "iptables", "busybox-static", "socat"],
   ...["python3", "procps", "psmisc", "strace", "xz-utils", "git", "apparmor"],
-  ...["skopeo", "containernetworking-plugins"],
+  ...["skopeo", "containernetworking-plugins", "containerd", "docker.io", "docker-cli"],
+  ...["catatonit", "docker-registry", "apache2-utils", "openssl", "fish", "zsh"],
+  ...["nodejs", "npm", "binutils", "e2fsprogs", "curl", "openssh-client"],
 ];
 
-/** Where the package user-mode-linux keeps the modules of its kernel. */
-const UML_MODULES = "/usr/lib/uml/modules";
+/** Services of these packages, which tests start for themselves. */
+const SERVICES = ["docker.service", "docker.socket", "containerd", "docker-registry"];
 
 /** Where Deno and its cache lie in the machine. */
 export const GUEST_DENO = "/opt/deno/deno";
@@ -118,6 +123,7 @@ async function configure(root: string, key: string, guest: Guest): Promise<void>
   await Deno.mkdir(`${root}/root/.ssh`, { recursive: true, mode: 0o700 });
   await Deno.copyFile(`${key}.pub`, `${root}/root/.ssh/authorized_keys`);
   await run(["chroot", root, "systemctl", "enable", "systemd-networkd", "ssh"]);
+  await run(["chroot", root, "systemctl", "disable", ...SERVICES]);
 
   const { denoDir }: { denoDir: string } = JSON.parse(
     await run([Deno.execPath(), "info", "--json"]),
@@ -131,22 +137,16 @@ async function configure(root: string, key: string, guest: Guest): Promise<void>
   }
 }
 
-/** Puts the kernel beside the image, or where it is a program of this machine, its modules into it. */
+/** Puts the kernel beside the image. One of User-mode Linux is built, unless it is there. */
 async function takeKernel(root: string, guest: Guest, image: Image): Promise<void> {
-  if (guest !== USER_MODE) {
-    await Deno.copyFile(`${root}/vmlinuz`, image.kernel);
-    await Deno.copyFile(`${root}/initrd.img`, image.initrd);
+  if (guest === USER_MODE) {
+    const source = `${root}/usr/src/${UML_SOURCE}.tar.xz`;
+    if (!exists(image.kernel)) await buildUmlKernel(source, image.kernel);
+    await Deno.remove(source);
     return;
   }
-  await Deno.mkdir(`${root}/usr/lib/modules`, { recursive: true });
-  for await (const { name } of Deno.readDir(UML_MODULES)) {
-    await run(["cp", "-a", `${UML_MODULES}/${name}`, `${root}/usr/lib/modules/`]);
-    await run(["chroot", root, "depmod", name]);
-  }
-  // Its kernel has no nf_tables.
-  for (const name of ["iptables", "ip6tables"]) {
-    await run(["chroot", root, "update-alternatives", "--set", name, `/usr/sbin/${name}-legacy`]);
-  }
+  await Deno.copyFile(`${root}/vmlinuz`, image.kernel);
+  await Deno.copyFile(`${root}/initrd.img`, image.initrd);
 }
 
 /**
@@ -161,7 +161,10 @@ export async function ensureImage(dir: string, kind: "stock" | "uml"): Promise<I
   const root = `${dir}/root`;
   await run(["rm", "-rf", "--one-file-system", root]);
   const debootstrap = findCommand("debootstrap") ?? "debootstrap";
-  await run([debootstrap, "--variant=minbase", guest.suite, root, await mirror()]);
+  const site = await mirror();
+  await run([debootstrap, "--variant=minbase", SUITE, root, site]);
+  const backports = `deb ${site} ${SUITE}-backports main\n`;
+  await write(`${root}/etc/apt/sources.list.d/backports.list`, backports);
   await installPackages(root, [...PACKAGES, ...guest.packages]);
   if (!exists(image.key)) {
     await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", image.key]);
