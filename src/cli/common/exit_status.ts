@@ -28,6 +28,8 @@ const NOT_FOUND = [
   /executable file .*not found/i,
   /\bexec: .*(no such file or directory|not a directory)/i,
   /open executable: (no such file or directory|not a directory)/i,
+  // crun 1.21 and above, of the command alone.
+  /cannot open `.*`: not a directory/i,
 ];
 const CANNOT_EXECUTE = [
   /\bexec: .*(permission denied|is a directory)/i,

@@ -15,6 +15,7 @@ Deno.test("exitStatusOf: a command that does not exist is 127, as runc and crun 
       'exec failed: unable to start container process: exec: "/bin/x": stat /bin/x: no such file or directory',
       'runc create failed: unable to start container process: exec: "/bin/echo/x": stat /bin/echo/x: not a directory',
       "open executable: Not a directory",
+      "crun create failed: cannot open `/bin/sh/x`: Not a directory",
       "executable file `nosuch` not found in $PATH: No such file or directory",
       "executable file `nosuch' not found in $PATH: No such file or directory",
     ]
@@ -42,6 +43,7 @@ Deno.test("exitStatusOf: any other failure is 125", () => {
       'runc create failed: unable to start container process: error during container init: error mounting "/no/src" to rootfs at "/mnt": stat /no/src: no such file or directory',
       'runc create failed: unable to start container process: chdir to cwd ("/no") set in config.json failed: no such file or directory',
       "mount `/no/src` to `mnt`: No such file or directory",
+      "mount `/etc/passwd/x` to `mnt`: Not a directory",
       'runc create failed: unable to start container process: error during container init: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory',
     ]
   ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
