@@ -30,7 +30,10 @@ Deno.test("containerd shim rootfs: the layers of a pod with users of its own bel
   const script = "stat -c %u:%g /bin/busybox; echo changed >/etc/passwd";
   const override = {
     root: { path: "rootfs", readonly: false },
-    mounts: [{ destination: "/proc", type: "proc", source: "proc" }],
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs" },
+    ],
     linux: {
       namespaces: ["pid", "ipc", "uts", "mount", "user"].map((type) => ({ type })),
       uidMappings: mappings,
