@@ -103,8 +103,8 @@ async function launchUml(image: Image, dir: string): Promise<Launched> {
     address: UML_ADDRESS,
     port: 22,
     powerOff: async () => {
-      // Not SIGKILL, which would leave the processes that it has for its own.
-      signalChild(process, "SIGTERM");
+      // The processes that it has for its own go with it. By SIGTERM it does not always end.
+      signalChild(process, "SIGKILL");
       await process.status;
     },
     cleanUp: async () => void await run(["ip", "link", "del", LINK]),
