@@ -112,6 +112,7 @@ Deno.test("adopt: an adopted container that has just ended can be deleted, thoug
   using reserve = new FdReserve();
   const service = new ShimService({
     bundleDir: served.paths.dir,
+    adoptable: true,
     reaper,
     poller,
     reserve,

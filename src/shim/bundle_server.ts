@@ -59,6 +59,7 @@ export class BundleServer {
     this.paths = bundlePaths(dir);
     this.service = new ShimService({
       bundleDir: dir,
+      adoptable: true,
       reaper,
       poller,
       reserve,

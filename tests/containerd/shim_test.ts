@@ -135,6 +135,9 @@ Deno.test("containerd shim: an exec is added, then started; one that cannot star
 
   await client.exec("long", ["sleep", "1000"]);
   const long = await client.start("long");
+  // No shim adopts the container of another here, so nothing is written down for one.
+  const files = Array.from(Deno.readDirSync(containerd.bundleOf("c")), ({ name }) => name);
+  assert.deepEqual(files.filter((name) => name.startsWith("exec")), []);
   await client.kill(0, "long");
   const { processes } = await client.pids();
   const info = processes.find(({ pid }) => pid === long.pid)?.info;

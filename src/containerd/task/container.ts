@@ -70,6 +70,7 @@ export class TaskContainer {
       bundleDir: this.bundle,
       // Where runc's shim runs it: some runtimes read the spec from there.
       runtimeDir: this.bundle,
+      adoptable: false,
       reaper,
       poller,
       reserve,

@@ -29,6 +29,8 @@ export interface ShimServiceOptions {
   readonly log: (message: string) => void;
   /** Where the OCI runtime is run while that is there. Default: where this process is. */
   readonly runtimeDir?: string;
+  /** Whether another shim may adopt the container, for which each exec is recorded. */
+  readonly adoptable: boolean;
   /** Called if the bundle directory is gone when init's exit is to be recorded. */
   readonly onBundleGone?: () => void;
 }
@@ -52,7 +54,7 @@ export interface ServiceParts {
  * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
  */
 export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
-  const { bundleDir, runtimeDir, reaper, poller, reserve, log, onBundleGone } = options;
+  const { bundleDir, runtimeDir, reaper, poller, reserve, log, adoptable, onBundleGone } = options;
   const paths = bundlePaths(bundleDir);
   const record = readJson<BundleRecord>(paths.record);
   if (record?.format !== BUNDLE_FORMAT) {
@@ -74,7 +76,8 @@ export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
   const init = new InitProcess(context);
   const cgroup = new ShimCgroup(init, events, reserve);
   const killer = new ContainerKiller(context, init, cgroup);
-  const execs: Execs = new Execs({ context, init, events, barrier: () => initExit.barrier });
+  const barrier = () => initExit.barrier;
+  const execs: Execs = new Execs({ context, init, events, barrier, adoptable });
   const initExit = new InitExitHandler({
     context,
     init,

@@ -44,6 +44,7 @@ export class Exec {
   readonly #context: ProcessContext;
   readonly #machine: StateMachine<ExecProcessState, ExecEvent>;
   #io: Stdio | undefined;
+  #startedAt = "";
   #adopted: AdoptedProcess | undefined;
 
   constructor(context: ProcessContext, request: ExecRequest) {
@@ -64,6 +65,11 @@ export class Exec {
   /** Its pid; 0 before it has one. */
   get pid(): number {
     return "pid" in this.state ? this.state.pid : 0;
+  }
+
+  /** When it was started, RFC 3339; empty before. */
+  get startedAt(): string {
+    return this.#startedAt;
   }
 
   /** Its input and output, until it is deleted. */
@@ -142,7 +148,8 @@ export class Exec {
       log: paths.log,
       ...stdioOptions(io),
     });
-    const { pid, handle } = claimProcess(this.#context, kept, how.pidFile);
+    const { pid, handle, startedAt } = claimProcess(this.#context, kept, how.pidFile);
+    this.#startedAt = startedAt;
     try {
       io.started();
     } catch (error) {

@@ -16,7 +16,7 @@ import { wrongState } from "../states/init_states.ts";
 import { killUnlessExited, unlessReaped } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
 import type { ProcessContext } from "../process/process_context.ts";
-import { onExit, startedAtOf } from "../exit/exit_watch.ts";
+import { onExit } from "../exit/exit_watch.ts";
 import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
 
 /** The parts of a container's shim that its execs work with. */
@@ -26,6 +26,8 @@ export interface ExecsOptions {
   readonly events: EventBuffer;
   /** Each exec blocks init's exit until its own is published. */
   readonly barrier: () => ExitBarrier;
+  /** Whether each exec is recorded for a shim that adopts the container. */
+  readonly adoptable: boolean;
 }
 
 /** The execs of one container. */
@@ -117,8 +119,7 @@ export class Execs {
       hold[Symbol.dispose]();
       throw error;
     }
-    const { execId, pid } = exec;
-    const startedAt = await startedAtOf(watched);
+    const { execId, pid, startedAt: timestamp } = exec;
     if (barrier.passed) {
       // Too late: no event may follow the exit of init.
       onExit(watched, context.log, (exit) => exec.exited(exit));
@@ -126,18 +127,20 @@ export class Execs {
       await exec.release();
       throw wrongState(context.record.id, "exec in", init.state.name);
     }
-    this.#record({
-      execId,
-      pid,
-      startTime: this.#startTime(pid),
-      stdio: exec.request.stdio,
-      startedSeq: events.next(this.#announced.has(exec) ? 0 : 1),
-    });
-    const event = { pid, execId, timestamp: startedAt };
+    if (this.#options.adoptable) {
+      this.#record({
+        execId,
+        pid,
+        startTime: this.#startTime(pid),
+        stdio: exec.request.stdio,
+        startedSeq: events.next(this.#announced.has(exec) ? 0 : 1),
+      });
+    }
+    const event = { pid, execId, timestamp };
     if (!this.#announced.has(exec)) events.publish({ type: "exec-added", ...event });
     events.publish({ type: "exec-started", ...event });
     onExit(watched, context.log, (exit) => {
-      const exitedAt = notBefore(startedAt, exit.exitedAt);
+      const exitedAt = notBefore(timestamp, exit.exitedAt);
       this.#ended(exec, { ...exit, exitedAt }, hold);
     });
     if (init.state.name === "stopped") await killUnlessExited(pid, watched);
@@ -212,10 +215,10 @@ export class Execs {
     const { pid, ...exit } = exec.delete();
     this.#execs.delete(execId);
     this.#announced.delete(exec);
-    this.#records.delete(execId);
+    const recorded = this.#records.delete(execId);
     const { paths, log } = this.#options.context;
     try {
-      removeExecRecord(paths.dir, execId);
+      if (recorded) removeExecRecord(paths.dir, execId);
       await exec.release();
     } catch (error) {
       log(`deleting exec ${execId}: ${error}`);

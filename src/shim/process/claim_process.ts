@@ -8,6 +8,8 @@ import type { ProcessHandle } from "./signal.ts";
 export interface ClaimedProcess {
   readonly pid: number;
   readonly handle: ProcessHandle;
+  /** When it was started at the latest, RFC 3339; not after its exit. */
+  readonly startedAt: string;
 }
 
 /**
@@ -24,6 +26,7 @@ export function claimProcess(
   // An unknown process would be left if this failed for want of an fd.
   const pid = reserve.run(() => readPidFile(record.id, pidFile));
   // The kernel stamps files with the time of its last tick, so not with a later one.
-  const writtenAt = Deno.statSync(pidFile).mtime?.getTime() ?? 0;
-  return { pid, handle: { exited: kept.watch(pid, writtenAt) } };
+  const writtenAt = Deno.statSync(pidFile).mtime ?? new Date(0);
+  const exited = kept.watch(pid, writtenAt.getTime());
+  return { pid, handle: { exited }, startedAt: writtenAt.toISOString() };
 }

@@ -105,6 +105,7 @@ export class TestArea implements AsyncDisposable {
     const log: string[] = [];
     const service = new ShimService({
       bundleDir: paths.dir,
+      adoptable: true,
       reaper: this.reaper,
       poller: this.poller,
       reserve: this.reserve,
