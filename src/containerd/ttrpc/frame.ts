@@ -7,6 +7,9 @@ export const MAX_DATA = 4 * 1024 * 1024;
 /** A frame's header: length, stream, type, flags. */
 const HEADER = 10;
 
+/** How many bytes are read at a time, so that a short frame takes one read. */
+const READ_SIZE = 4096;
+
 /** The types of frames. */
 export const FRAME = { request: 1, response: 2, data: 3 };
 
@@ -37,12 +40,15 @@ export function encodeFrame(
 }
 
 /**
- * Reads frames from a connection. It holds one frame at most; the data of one that is too long are
- * passed over.
+ * Reads frames from a connection. It holds one frame at most, and what has been read of the next; the
+ * data of one that is too long are passed over.
  */
 export class FrameReader {
   readonly #read: (buffer: Uint8Array) => Promise<number | null>;
   readonly #header = new Uint8Array(HEADER);
+  readonly #buffer = new Uint8Array(READ_SIZE);
+  /** The part of the buffer that belongs to no frame yet. */
+  #unread = this.#buffer.subarray(0, 0);
 
   /** @param read Reads some bytes, as `Deno.Conn.read` does. */
   constructor(read: (buffer: Uint8Array) => Promise<number | null>) {
@@ -62,21 +68,31 @@ export class FrameReader {
     return await this.#fill(data) ? { ...head, data } : undefined;
   }
 
-  async #fill(buffer: Uint8Array): Promise<boolean> {
-    for (let at = 0; at < buffer.length;) {
-      const count = await this.#read(buffer.subarray(at));
-      if (count === null) return false;
-      at += count;
+  async #fill(target: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < target.length;) {
+      if (this.#unread.length === 0) {
+        const rest = target.subarray(at);
+        const isLong = rest.length >= READ_SIZE;
+        const count = await this.#read(isLong ? rest : this.#buffer);
+        if (count === null) return false;
+        if (isLong) {
+          at += count;
+          continue;
+        }
+        this.#unread = this.#buffer.subarray(0, count);
+      }
+      const part = this.#unread.subarray(0, target.length - at);
+      target.set(part, at);
+      at += part.length;
+      this.#unread = this.#unread.subarray(part.length);
     }
     return true;
   }
 
   async #passOver(length: number): Promise<boolean> {
-    const buffer = new Uint8Array(64 * 1024);
-    for (let left = length; left > 0;) {
-      const count = await this.#read(buffer.subarray(0, Math.min(left, buffer.length)));
-      if (count === null) return false;
-      left -= count;
+    const part = new Uint8Array(16 * READ_SIZE);
+    for (let left = length; left > 0; left -= part.length) {
+      if (!await this.#fill(part.subarray(0, left))) return false;
     }
     return true;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { concat } from "../../concat.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import { TtrpcClient } from "./client.ts";
 import { encodeFrame, FRAME, FrameReader, MAX_DATA } from "./frame.ts";
@@ -196,6 +197,25 @@ Deno.test("serveConnection carries 4 MiB less a header and no more", async () =>
     await assert.rejects(tooLarge, { code: CODE.resourceExhausted });
     assert.deepEqual(await call(client, "echo", Uint8Array.of(1)), Uint8Array.of(1));
   }, 65_536);
+});
+
+Deno.test("FrameReader takes one read for a short frame, and none for what came with it", async () => {
+  const frame = (stream: number) =>
+    encodeFrame({ stream, type: FRAME.request, data: new Uint8Array(100 * stream) });
+  const came = [concat([frame(1)]), concat([frame(3), frame(5)])];
+  let reads = 0;
+  const frames = new FrameReader((buffer) => {
+    reads++;
+    const bytes = came.shift();
+    if (bytes === undefined) return Promise.resolve(null);
+    buffer.set(bytes);
+    return Promise.resolve(bytes.length);
+  });
+  for (const [stream, after] of [[1, 1], [3, 2], [5, 2]] as const) {
+    const next = await frames.next();
+    assert.deepEqual([next?.stream, next?.data?.length, reads], [stream, 100 * stream, after]);
+  }
+  assert.equal(await frames.next(), undefined);
 });
 
 Deno.test("serveConnection tells errors by their codes", async () => {
