@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Queues events until containerd takes them.
 import { after, sleep } from "../../linux/event_loop/timer.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { LogLevel } from "../log.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
@@ -99,6 +100,8 @@ export class Forwarder {
   }
 
   async #run(): Promise<void> {
+    // The answer to the call that has made the event goes first: its client waits for that.
+    await yieldToEventLoop();
     for (let event = this.#queue[0]; event !== undefined; event = this.#queue[0]) {
       if (!await this.#forward(event)) return;
       this.#queue.shift();

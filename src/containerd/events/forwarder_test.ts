@@ -39,6 +39,16 @@ Deno.test("Forwarder tells events one after another, and again what did not arri
   assert.deepEqual([taken, tries], [["a", "b", "c"], 9]);
 });
 
+Deno.test("Forwarder delivers in a later turn, after the answer to the call that made the event", async () => {
+  const { made, taken } = forwarder(() => {});
+  made.push(event("a"));
+  // An answer takes some microtasks to be written.
+  for (let n = 0; n < 100; n++) await undefined;
+  assert.deepEqual(taken, []);
+  assert.ok(await made.flush(10_000));
+  assert.deepEqual(taken, ["a"]);
+});
+
 Deno.test("Forwarder keeps events while containerd is away, exits above all", async () => {
   let away = true;
   const { made, taken, log } = forwarder(() => {

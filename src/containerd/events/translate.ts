@@ -100,7 +100,10 @@ function queued<M extends MessageType>(
   return {
     topic: `/tasks/${topic}`,
     type: `containerd.events.${name}`,
-    value: encode(type, values),
     time,
+    // Not before it is delivered: the answer to the call that has made the event goes first.
+    get value() {
+      return encode(type, values);
+    },
   };
 }

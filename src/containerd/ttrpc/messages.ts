@@ -5,15 +5,12 @@ import { message } from "../protobuf/fields.ts";
 /** A value of any message (google.protobuf.Any). */
 export const Any = message({ type_url: [1, "string"], value: [2, "bytes"] });
 
-const KeyValue = message({ key: [1, "string"], value: [2, "string"] });
-
-/** ttrpc's request. */
+/** ttrpc's request, without its metadata, which say nothing that a call depends on. */
 export const Request = message({
   service: [1, "string"],
   method: [2, "string"],
   payload: [3, "bytes"],
   timeout_nano: [4, "int64"],
-  metadata: [5, KeyValue, "repeated"],
 });
 
 const Status = message({
