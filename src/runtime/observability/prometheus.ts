@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the sets of metrics share: how one is made in a registry, and how a scrape gives way.
+// Makes metrics in a registry, and lets a scrape give way to calls.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Upper bounds in seconds: from a look into memory to a runtime that hangs. */
