@@ -37,9 +37,7 @@ function ownCgroups(): string[] {
 
 /** Runs a container whose spec names no cgroup; returns the cgroup of its init in each hierarchy. */
 async function runWithout(daemon: TestDaemon, id: string): Promise<string[]> {
-  const spec = daemon.spec(FOREVER, { linux: { cgroupsPath: undefined } });
-  await daemon.client.call("container.create", { id, spec });
-  const { pid } = await daemon.client.call("container.start", { id });
+  const pid = await daemon.run(id, FOREVER, { linux: { cgroupsPath: undefined } });
   const lines = Deno.readTextFileSync(`/proc/${pid}/cgroup`).trim().split("\n");
   return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
 }

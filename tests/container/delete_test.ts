@@ -15,9 +15,7 @@ import { mountsOf } from "../harness/leaks/traces.ts";
 
 /** Runs a container whose init ends with status 7; returns how it ended. */
 async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {
-  const spec = daemon.spec(["sh", "-c", "exit 7"]);
-  await daemon.client.call("container.create", { id, spec, ...params });
-  const { pid } = await daemon.client.call("container.start", { id });
+  const pid = await daemon.run(id, ["sh", "-c", "exit 7"], {}, { ...params });
   const exit = await daemon.exitOf(id);
   assert.equal(exit.exitStatus, 7);
   return { pid, ...exit };
@@ -159,9 +157,7 @@ Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs",
       // Not the verb alone, which stands in each such call.
       const id = `c-${verb}`;
       wrapper.rule(verb, `echo $$ >>'${pids}'; exec sleep 1000`, { id });
-      const spec = daemon.spec(["sleep", "1000"]);
-      await client.call("container.create", { id, spec, runtime: wrapper.path });
-      await client.call("container.start", { id });
+      await daemon.run(id, ["sleep", "1000"], {}, { runtime: wrapper.path });
       const cut = call(id).then(() => undefined, (error: unknown) => error);
       if (verb !== "kill") await wrapper.called(verb);
       const begun = performance.now();
@@ -313,9 +309,7 @@ Deno.test("delete: a signal that is still being sent does not reach the next con
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const start = async () => {
-    const spec = daemon.spec(["sleep", "1000"]);
-    await client.call("container.create", { id: "again", spec, runtime: wrapper.path });
-    await client.call("container.start", { id: "again" });
+    await daemon.run("again", ["sleep", "1000"], {}, { runtime: wrapper.path });
   };
   await start();
   const release = wrapper.hang("kill", { once: true });

@@ -237,13 +237,10 @@ Deno.test("events: what a subscriber that is gone for good had asked for is forg
 
 Deno.test("events carry their container's labels, by which they can be chosen", async () => {
   await using daemon = await TestDaemon.start();
-  const { client } = daemon;
   const labels = { app: "shop", tier: "web" };
   using all = await EventCollector.subscribe(daemon.socket);
   using shop = await EventCollector.subscribe(daemon.socket, { labels: { app: "shop" } });
-  const spec = daemon.spec(["sleep", "1000"]);
-  await client.call("container.create", { id: "labelled", spec, labels });
-  await client.call("container.start", { id: "labelled" });
+  await daemon.run("labelled", ["sleep", "1000"], {}, { labels });
   await daemon.life("plain");
   // Their connections end with the daemon.
   await all.wait({ type: "delete", id: "plain" });

@@ -44,9 +44,7 @@ for (const how of ["stop", "kill9"] as const) {
     await audited(async (daemon) => {
       const path = `${daemon.dir}/c.log`;
       const script = "trap 'echo two' TERM; echo one; while :; do sleep 0.1; done";
-      const spec = daemon.spec(["sh", "-c", script]);
-      await daemon.client.call("container.create", { id: "c", spec, log: { path } });
-      await daemon.client.call("container.start", { id: "c" });
+      await daemon.run("c", ["sh", "-c", script], {}, { log: { path } });
       const logged = (line: string) =>
         until(`${line} in the log`, () => Deno.readTextFileSync(path).includes(`F ${line}\n`));
       await logged("one");

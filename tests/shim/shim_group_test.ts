@@ -13,9 +13,7 @@ async function shimOf(daemon: TestDaemon, id: string): Promise<number> {
 }
 
 async function runInGroup(daemon: TestDaemon, id: string, group: string): Promise<number> {
-  const spec = daemon.spec(["sleep", "1000"]);
-  await daemon.client.call("container.create", { id, spec, group });
-  await daemon.client.call("container.start", { id });
+  await daemon.run(id, ["sleep", "1000"], {}, { group });
   return await shimOf(daemon, id);
 }
 

@@ -16,9 +16,7 @@ Deno.test("log faults: a log loses nothing to the death of a daemon, and one rea
   // Writes a block of lines whenever it is told to.
   const script = `n=0; while read word && [ $word = more ]
 do seq $((n + 1)) $((n + ${block})); n=$((n + ${block})); done; echo end; sleep 1000`;
-  const spec = daemon.spec(["sh", "-c", script]);
-  await daemon.client.call("container.create", { id: "c", spec, stdin, log: {} });
-  await daemon.client.call("container.start", { id: "c" });
+  await daemon.run("c", ["sh", "-c", script], {}, { stdin, log: {} });
   const writes = async () => {
     const files = () => Array.from(Deno.readDirSync(`${daemon.root}/logs/c`)).length;
     const before = files();
@@ -109,9 +107,7 @@ Deno.test("log faults: while the disk is full a container waits, and its log is 
   const { dir } = disk;
   Deno.writeFileSync(`${dir}/filler`, new Uint8Array(900 * 1024));
   const path = `${dir}/log`;
-  const spec = daemon.spec(["sh", "-c", "seq 1 10000"]);
-  await daemon.client.call("container.create", { id: "c", spec, log: { path } });
-  await daemon.client.call("container.start", { id: "c" });
+  await daemon.run("c", ["sh", "-c", "seq 1 10000"], {}, { log: { path } });
   const shimLog = `${daemon.state}/linux/c/shim.log`;
   await until(
     "the warning",
