@@ -6,6 +6,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasTrap } from "../harness/processes.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
+import { OPTIONS } from "../harness/runtime/stand_in_checkpoints.ts";
 
 Deno.test("berth kill, pause, resume, wait and rm do what they say, to several at once", async () => {
   await using daemon = await TestDaemon.start();
@@ -67,7 +68,7 @@ Deno.test("berth: a checkpoint that fails says why and leaves the container runn
 Deno.test("berth: checkpoint and restore, with a stand-in for what needs CRIU, make the container again", async () => {
   await using daemon = await TestDaemon.start();
   const runtime = RuntimeWrapper.create(daemon.dir);
-  runtime.rule("checkpoint", "exit 0");
+  runtime.rule("checkpoint", `${OPTIONS}echo image >"$image/inventory.img"\nexit`);
   // In the place of a restore the container is run anew.
   runtime.rule(
     "restore",
