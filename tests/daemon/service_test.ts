@@ -7,6 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
 import { program } from "../harness/run.ts";
+import { StandIn } from "../harness/stand_in.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
 const UNIT = new URL("../../packaging/berth.service", import.meta.url);
@@ -34,9 +35,10 @@ testNeeding(["systemd-analyze"], "service: systemd finds nothing wrong with the 
   // It checks that the program is there, which the tests do not install.
   const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
   await Deno.writeTextFile(`${dir}/berth.service`, unit);
-  // A machine may have no `man`, by which it would look for the pages of Documentation=.
-  const argv = ["systemd-analyze", "verify", "--man=no", `${dir}/berth.service`];
-  const { code, stdout, stderr } = await output(argv);
+  const argv = ["systemd-analyze", "verify", `${dir}/berth.service`];
+  // A machine may have no `man`, by which the pages of Documentation= are looked for.
+  using man = new StandIn("man", "exit 1");
+  const { code, stdout, stderr } = await output(argv, { env: man.env });
   assert.deepEqual([code, stdout + stderr], [0, ""]);
 });
 

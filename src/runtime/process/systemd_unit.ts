@@ -15,7 +15,6 @@ export function systemdUnit(command: string, args: readonly string[] = []): stri
   );
   return `[Unit]
 Description=berth container runtime daemon
-Documentation=man:runc(8)
 # systemd's bus: containers that it makes scopes for are stopped while it is still there.
 After=network.target local-fs.target dbus.service
 
