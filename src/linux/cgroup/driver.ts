@@ -13,13 +13,21 @@ export interface DetectOptions {
 }
 
 /**
- * Returns the driver that docker chooses: systemd where it is the init system and cgroups are v2 alone,
- * for there it expects to be the only one that writes to the tree.
+ * Returns the hierarchy of cgroup v2 where it is the host's own; undefined where v1 is. Beside it
+ * there may be one of v1 that something else has mounted, such as `net_cls` of a VPN client.
+ */
+export function unifiedHierarchy(hierarchies: readonly Hierarchy[]): Hierarchy | undefined {
+  return hierarchies.find(({ names, mountPoint }) =>
+    names.includes("unified") && mountPoint === "/sys/fs/cgroup"
+  );
+}
+
+/**
+ * Returns the driver that docker chooses: systemd where it is the init system and cgroups are v2, for
+ * there it expects to be the only one that writes to the tree.
  */
 export function detectCgroupDriver(
   { systemd = "/run/systemd/system", hierarchies = cgroupHierarchies() }: DetectOptions = {},
 ): CgroupDriver {
-  const v2 = hierarchies.length > 0 &&
-    hierarchies.every(({ names }) => names.includes("unified"));
-  return v2 && exists(systemd) ? "systemd" : "cgroupfs";
+  return unifiedHierarchy(hierarchies) && exists(systemd) ? "systemd" : "cgroupfs";
 }

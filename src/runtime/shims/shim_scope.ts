@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // systemd's scope for the shims.
 import { isGone, readText } from "../../linux/cgroup/files.ts";
-import { detectCgroupDriver } from "../../linux/cgroup/driver.ts";
+import { detectCgroupDriver, unifiedHierarchy } from "../../linux/cgroup/driver.ts";
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { after } from "../../linux/event_loop/timer.ts";
@@ -86,7 +86,7 @@ export class ShimScope {
   ): ShimScope | undefined {
     if (detectCgroupDriver({ systemd, hierarchies }) !== "systemd") return undefined;
     if (!/^0::\/.+\.service$/m.test(readText(membership) ?? "")) return undefined;
-    const [unified] = hierarchies;
+    const unified = unifiedHierarchy(hierarchies);
     if (unified === undefined || unified.root !== "/") return undefined;
     return new ShimScope({ spawn, dir: `${unified.mountPoint}/${SLICE}/${SCOPE}` });
   }
