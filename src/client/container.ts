@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { CallOptions } from "../rpc/peer/call_options.ts";
-import type {
-  ContainerState,
-  DaemonMethods,
-  DeleteResult,
-  ExitStatus,
-  Stats,
-} from "./daemon_types.ts";
+import type { ContainerState, DaemonMethods, ExitStatus, Removal, Stats } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import { NotFoundError } from "../rpc/errors.ts";
 import { deleteOnce, renameOnce, startOnce } from "./calls/once.ts";
@@ -187,7 +181,7 @@ export class Container extends ContainerProcess {
    * restarted meanwhile, waits for it, up to a minute. Leaves another container alone that was given
    * this id in the meantime.
    */
-  async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
+  async delete(options: DeleteOptions = {}): Promise<Removal> {
     const { force, instance, ...rest } = options;
     const result = await deleteOnce(this.#link, { id: this.id, force, instance }, rest);
     this.#deleted = true;

@@ -179,6 +179,20 @@ export interface DeleteResult {
   readonly pid: number;
 }
 
+/** Result of a container's removal: how its process exited, and what is left. */
+export interface Removal {
+  /** Exit code, or 128 + signal number. */
+  readonly exitStatus: number;
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
+  readonly exitedAt: string;
+  /** True if the exit status could not be observed; exitStatus is then 137. */
+  readonly exitStatusUnknown?: boolean | undefined;
+  /** Pid of the deleted process. */
+  readonly pid: number;
+  /** Why the container's network could not be removed with it: its addresses and ports stay taken until the daemon, which goes on trying, has removed it. */
+  readonly networkLeft?: string | undefined;
+}
+
 /** One of the mounts that make up the rootfs. */
 export interface RootfsMount {
   /** Filesystem type, or bind for a bind mount. */
@@ -1088,7 +1102,7 @@ export interface DaemonMethods {
       readonly instance?: string | undefined;
     };
     /** Result. */
-    readonly result: DeleteResult;
+    readonly result: Removal;
   };
   /** Lists the networks that containers can be attached to, and the containers in them. */
   readonly "network.list": {

@@ -9,7 +9,7 @@ import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { auditAfter, AUDITED_CONFIG, createIn } from "../harness/network/audited_network.ts";
-import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { assertRefused, TestPlugins } from "../harness/network/test_plugins.ts";
 
 networkTest(
@@ -23,7 +23,7 @@ networkTest(
     const audit = await auditAfter(network, daemon, { name: "front" }, plugins.leases);
     await createIn(daemon, "c", { name: "front" });
     plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
-    await assert.rejects(daemon.remove("c"), {
+    await assert.rejects(daemon.client.call("container.delete", { id: "c" }), {
       kind: "NetworkError",
       message: /container c: network front: plugin extra: DEL failed: stuck/,
     });
@@ -63,7 +63,7 @@ networkTest(
       assert.equal(made.code, 0, made.stderr);
       assert.deepEqual(own(), ["io", "overlay", "etc", "volumes", "logs"]);
       plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
-      const removed = await cli(daemon, ["rm", "-f", "c"]);
+      const removed = await cli(daemon, ["stop", "c"]).then(() => cli(daemon, ["rm", "c"]));
       assert.equal(removed.code, 125);
       assert.match(removed.stderr, /plugin extra: DEL failed: stuck/);
       assert.ok(own().includes("overlay"));
@@ -72,6 +72,51 @@ networkTest(
       await daemon.untilEmpty();
       assert.deepEqual(own(), []);
     }
+  },
+);
+
+networkTest(
+  "networks: rm -f removes a container while iptables is out of order, and its rules go later",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    const broken = `${plugins.dir}/broken`;
+    for (const name of ["iptables", "ip6tables", "iptables-save", "ip6tables-save"]) {
+      plugins.plugin(
+        name,
+        `[ -e ${broken} ] && { echo no luck >&2; exit 1; }
+        exec $(PATH=\${PATH#*:} command -v ${name}) "$@"`,
+      );
+    }
+    const env = { PATH: `${plugins.dir}/bin:${Deno.env.get("PATH")}` };
+    await using daemon = await plugins.startDaemon(network, "", env);
+    const run = (...more: string[]) =>
+      cli(daemon, [
+        ...["run", "-d", "--name", "c", ...more, ...rootfsArgs(daemon), "--net", "bridge"],
+        ...["-p", "8080:80", "--", "sleep", "1000"],
+      ]);
+    assert.equal((await run()).code, 0);
+    assert.equal((await cli(daemon, ["rm", "-f", "c"])).stderr, "");
+    const audit = await NetworkAudit.take(network, daemon);
+    for (const [restarts, wasTried] of [[false, false], [true, true]]) {
+      assert.equal((await run("--restart", "always")).stderr, "");
+      Deno.writeTextFileSync(broken, "");
+      if (wasTried) await cli(daemon, ["stop", "--time", "1", "c"]);
+      const removed = await cli(daemon, ["rm", "-f", "c"]);
+      assert.deepEqual([removed.code, removed.stdout], [0, "c\n"], removed.stderr);
+      assert.match(
+        removed.stderr,
+        /^berth: c is removed, but .*DEL failed: .*iptables.*; .* goes on trying\n$/,
+      );
+      assert.deepEqual(await daemon.containerIds(), []);
+      if (restarts) await daemon.restart();
+      // The rules still lead there.
+      assert.match((await run()).stderr, /port 8080\/tcp of the host is taken by container c/);
+      Deno.removeSync(broken);
+      await audit.assertClean("iptables that works again");
+    }
+    await until("the port is free", async () => (await run()).code === 0);
+    await daemon.remove("c");
   },
 );
 
@@ -86,7 +131,7 @@ networkTest(
     const audit = await auditAfter(network, daemon, { name: "front" }, plugins.leases);
     await createIn(daemon, "c", { name: "front" });
     disk.fill();
-    await assert.rejects(daemon.remove("c"), {
+    await assert.rejects(daemon.client.call("container.delete", { id: "c" }), {
       kind: "ResourceExhausted",
       message: /container c: its network cannot be removed yet: No space left/,
     });

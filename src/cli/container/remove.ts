@@ -5,7 +5,7 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import type { ContainerState, Removal } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import { findState } from "../common/containers.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
@@ -55,7 +55,12 @@ async function removeState(
 ): Promise<void> {
   const { id, instance } = state;
   try {
-    await daemon.callAcrossRestarts("container.delete", { id, instance, ...(force && { force }) });
+    const removed = await daemon.callAcrossRestarts("container.delete", {
+      id,
+      instance,
+      ...(force && { force }),
+    });
+    printLeft(id, removed);
   } catch (error) {
     // Another client was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
@@ -65,6 +70,15 @@ async function removeState(
     return removeLeftovers(root, state, { log: now === undefined });
   }
   removeLeftovers(root, state);
+}
+
+/** Says what could not be removed with a container. */
+function printLeft(id: string, { networkLeft }: Removal): void {
+  if (networkLeft === undefined) return;
+  printStderr(
+    `berth: ${id} is removed, but not its network: ${networkLeft}; its addresses, ports and firewall ` +
+      "rules are left, and the daemon goes on trying",
+  );
 }
 
 /**
@@ -100,7 +114,7 @@ export async function clearId(
   const before = orphansOf(root, id);
   using removal = new OrphanRemoval(before.filter((path) => path !== logDir(root, id)));
   try {
-    await daemon.callAcrossRestarts("container.delete", { id, force: true });
+    printLeft(id, await daemon.callAcrossRestarts("container.delete", { id, force: true }));
     return true;
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;

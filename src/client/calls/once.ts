@@ -3,7 +3,7 @@
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { pause } from "../../rpc/transport/pause.ts";
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
-import type { DaemonMethods, DeleteResult } from "../daemon_types.ts";
+import type { DaemonMethods, DeleteResult, Removal } from "../daemon_types.ts";
 import type { DaemonLink } from "../link.ts";
 import { acrossRestarts } from "./across_restarts.ts";
 
@@ -96,7 +96,7 @@ export async function deleteOnce(
   link: DaemonLink,
   params: DaemonMethods["container.delete"]["params"],
   options: CallOptions,
-): Promise<DeleteResult> {
+): Promise<Removal> {
   const { id } = params;
   const begun = Date.now();
   return await acrossRestarts(link, options, async (again, rest) => {

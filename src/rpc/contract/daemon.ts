@@ -42,6 +42,7 @@ import {
   labels,
   logParams,
   ociProcess,
+  removal,
   restartPolicy,
   rootfsMount,
   signal,
@@ -442,14 +443,15 @@ export const daemonContract = {
         "Delete the container only if it is still this instance",
       ),
     }),
-    deleteResult,
+    removal,
     {
       ...asksRuntime,
       NotFound: "no such container, or the container is another instance",
       FailedPrecondition:
         "the container is running and `force` is not set, or one of its mounts is busy",
-      NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
-        "again in the background",
+      NetworkError:
+        "a CNI plugin failed to remove the container from its network, and `force` is " +
+        "not set; it is tried again in the background",
     },
   ),
   "network.list": method(

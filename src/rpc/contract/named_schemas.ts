@@ -25,6 +25,7 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ExecResult: results.execResult,
   ExitStatus: schemas.exitStatus,
   DeleteResult: schemas.deleteResult,
+  Removal: schemas.removal,
   RootfsMount: schemas.rootfsMount,
   NetworkOptions: network.networkParams,
   PortOptions: network.portParams,

@@ -18,8 +18,15 @@ export {
   execStatus,
   exitStatus,
   ociProcess,
+  removal,
 } from "./schemas/process.ts";
-export type { DeleteResult, ExecState, ExecStatus, OciProcess } from "./schemas/process.ts";
+export type {
+  DeleteResult,
+  ExecState,
+  ExecStatus,
+  OciProcess,
+  Removal,
+} from "./schemas/process.ts";
 export { restartDetails, restartPolicy } from "./schemas/restart.ts";
 export type { RestartPolicy } from "./schemas/restart.ts";
 export { stdinTarget, stdioParams, stdioTarget } from "./schemas/stdio.ts";

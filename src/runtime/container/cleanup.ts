@@ -43,6 +43,8 @@ export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
   /** Pids of the processes that were alive when they were to be killed, over all attempts. */
   readonly #killed = new Set<number>();
+  /** Why the network could not be removed with the container; undefined where it was. */
+  networkLeft: string | undefined;
 
   constructor(options: ContainerCleanupOptions) {
     this.#options = options;
@@ -138,7 +140,6 @@ export class ContainerCleanup {
    */
   async removeBundle(result: DeleteResult, isLate: boolean): Promise<void> {
     const { bundle, context, events } = this.#options;
-    await this.removeNetwork();
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
@@ -182,11 +183,13 @@ export class ContainerCleanup {
 
   /**
    * Removes the container's network by its record alone, if that is not done yet. A plugin that fails
-   * now may do better in a moment: the lock of another's `iptables`, say.
+   * now may do better in a moment: the lock of another's `iptables`, say. With `force` a network that
+   * cannot be removed keeps no container that is not to run again: its removal goes on without one.
    *
    * @throws {BerthError} naming the plugin; it may be tried again.
    */
-  async removeNetwork(): Promise<void> {
+  async removeNetwork(force: boolean): Promise<void> {
+    if (this.networkLeft !== undefined) return;
     const { bundle: { record }, context } = this.#options;
     // Where the container's record was lost, the network's own may still be there.
     const hasNetwork = record.network !== undefined ||
@@ -204,7 +207,11 @@ export class ContainerCleanup {
       }
       await delay();
     }
-    throw last;
+    if (!force || context.owner.keeps(record.id)) throw last;
+    this.networkLeft = messageOf(last);
+    const { instance, network } = record;
+    // Without the id, which another container may have by now.
+    context.networks.removeInBackground({ instance, network });
   }
 
   /** Returns how the container ended, as far as is known without its shim. */

@@ -6,7 +6,7 @@ import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
   ContainerState,
   ContainerStatus,
-  DeleteResult,
+  Removal,
   ShimStatus,
 } from "../../rpc/contract/schemas.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
@@ -119,7 +119,7 @@ export class Container {
    *
    * @throws {FailedPreconditionError} if it runs and `force` is not given.
    */
-  async delete(force: boolean): Promise<DeleteResult> {
+  async delete(force: boolean): Promise<Removal> {
     if (force) this.life.cancelConnect();
     using _lock = await this.#parts.lock.acquire();
     try {

@@ -4,7 +4,7 @@ import { failpointAsync } from "../../failpoint.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
-import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import type { DeleteResult, Removal } from "../../rpc/contract/schemas.ts";
 import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecovery } from "./recovery.ts";
 import type { ContainerDeletion } from "./deletion.ts";
@@ -33,10 +33,10 @@ export async function deleteContainer(
   deletion: ContainerDeletion,
   recovery: ContainerRecovery,
   force: boolean,
-): Promise<DeleteResult> {
+): Promise<Removal> {
   const result = await remove(parts, deletion, recovery, force);
-  if (result !== undefined) return result;
-  const { id } = parts.bundle;
+  const { bundle: { id }, cleanup: { networkLeft } } = parts;
+  if (result !== undefined) return networkLeft === undefined ? result : { ...result, networkLeft };
   throw new NotFoundError(
     `no container ${id}: its create was never finished, and what it left is removed`,
     { data: { id } },
@@ -56,12 +56,12 @@ async function remove(
       return life.state.result;
     case "resting":
       life.delete(cleanup.result());
-      return await deletion.finish();
+      return await deletion.finish(force);
     case "deleting":
-      return await deletion.finish();
+      return await deletion.finish(force);
     case "cleaning-up":
       // It is being removed already; this is as good a time to try again as any.
-      return await deletion.removeAll();
+      return await deletion.removeAll(force);
   }
   const { isAlive, status } = processes;
   if (!force && isAlive) {
@@ -89,7 +89,7 @@ async function remove(
     if (processes.exit === undefined) cgroup.startMonitors();
     throw recovery.translateShimError(client, error);
   }
-  return await deletion.finish();
+  return await deletion.finish(force);
 }
 
 /** With `force` also one that has started meanwhile, or whose start does not end. */

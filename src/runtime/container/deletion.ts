@@ -29,18 +29,19 @@ export class ContainerDeletion {
 
   /**
    * Removes what is left once the shim has no container any more: the shim and the bundle. Returns
-   * how it ended; undefined if its create came to nothing, of which no event tells.
+   * how it ended; undefined if its create came to nothing, of which no event tells. With `force` a
+   * network that cannot be removed is left behind; see {@linkcode ContainerCleanup.removeNetwork}.
    *
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
-  async finish(): Promise<DeleteResult | undefined> {
+  async finish(force = false): Promise<DeleteResult | undefined> {
     const { cleanup, events, life } = this.#parts;
     await this.detachShim();
     this.#removeLog();
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
     const result = known ?? cleanup.result();
     try {
-      await cleanup.removeNetwork();
+      await cleanup.removeNetwork(force);
     } catch (error) {
       // No client may ever ask again, and the rest of a network is in others' way.
       this.#goOnInBackground();
@@ -57,8 +58,8 @@ export class ContainerDeletion {
    *
    * @throws {BerthError} if the runtime fails, and other errors that prevent it.
    */
-  async removeAll(): Promise<DeleteResult | undefined> {
-    const result = await this.removeWithoutShim();
+  async removeAll(force = false): Promise<DeleteResult | undefined> {
+    const result = await this.removeWithoutShim(force);
     this.#parts.context.hooks.cleanup();
     return result;
   }
@@ -67,7 +68,7 @@ export class ContainerDeletion {
    * {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the
    * metrics.
    */
-  async removeWithoutShim(): Promise<DeleteResult | undefined> {
+  async removeWithoutShim(force = false): Promise<DeleteResult | undefined> {
     const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
     await cleanup.destroy();
@@ -75,6 +76,7 @@ export class ContainerDeletion {
     const isLate = bundle.hasRemoval();
     if (!events.createPublished || bundle.record.autoRemove || isLate) this.#removeLog();
     const result = cleanup.result();
+    await cleanup.removeNetwork(force);
     await cleanup.removeBundle(result, isLate);
     const told = events.createPublished ? result : undefined;
     this.#release(told);
@@ -87,7 +89,7 @@ export class ContainerDeletion {
    */
   async removeByForce(): Promise<DeleteResult | undefined> {
     try {
-      const result = await this.removeAll();
+      const result = await this.removeAll(true);
       this.#removeLog();
       return result;
     } catch (error) {

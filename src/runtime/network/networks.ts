@@ -163,7 +163,7 @@ export class ContainerNetworks implements Disposable {
 
   /** Returns the instance of a container by the record of its network; undefined if there is none. */
   instanceOf(id: string): string | undefined {
-    return this.#records.instances().find((instance) => this.#records.idOf(instance) === id);
+    return this.#records.instances().find((instance) => this.#records.peek(instance)?.id === id);
   }
 
   /** Returns the network of an instance as it is; undefined if it has none. */
@@ -186,25 +186,30 @@ export class ContainerNetworks implements Disposable {
   ): void {
     this.#records.findLost(owners);
     for (const instance of this.#records.instances()) {
-      const id = this.#records.idOf(instance);
+      const found = this.#records.peek(instance);
+      const id = found?.id;
       const owner = ownerOf({ id, instance });
       const record = owner === undefined ? undefined : this.#records.read(owner);
-      if (owner === undefined || record === undefined) {
-        void this.#removeUntilGone({ id, instance });
-      } else this.#adoptOne(record);
+      if (record !== undefined) this.#records.add(record);
+      // Those of a network that is to go, too: its rules still lead there.
+      const ports = record ?? found;
+      if (ports !== undefined) this.#adoptPorts(ports);
+      if (record === undefined) this.removeInBackground({ id, instance });
     }
   }
 
-  #adoptOne(record: NetworkRecord): void {
-    const { id, instance, ports } = record;
-    this.#records.add(record);
+  #adoptPorts({ id, instance, ports }: NetworkRecord): void {
     // While no daemon ran another process took it; the container has it all the same.
     for (const error of this.#ports.adopt(instance, id, ports)) {
       logFailure("error", "network", "{id}: {reason}", error, { id });
     }
   }
 
-  /** Removes the network of a container whose bundle is gone. */
+  /** Removes the network of a container that is gone, with retries until it is gone too. */
+  removeInBackground(owner: NetworkOwner): void {
+    void this.#removeUntilGone(owner);
+  }
+
   async #removeUntilGone(owner: NetworkOwner): Promise<void> {
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       try {

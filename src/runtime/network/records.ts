@@ -137,10 +137,10 @@ export class NetworkRecords {
     );
   }
 
-  /** Returns the container's id as its record says; undefined where that cannot be read. */
-  idOf(instance: string): string | undefined {
+  /** Returns the record that is on disk; undefined where it cannot be read. */
+  peek(instance: string): NetworkRecord | undefined {
     try {
-      return readRecord(this.paths(instance))?.id;
+      return readRecord(this.paths(instance));
     } catch {
       // The error is logged where the record is read.
       return undefined;

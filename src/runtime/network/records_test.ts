@@ -62,7 +62,7 @@ Deno.test("NetworkRecords.instances: those on disk, none before the first", () =
   Deno.writeTextFileSync(`${area.dir}/containers/notes`, "");
   Deno.symlinkSync("1", `${area.dir}/containers/link`);
   assert.deepEqual(records.instances().sort(), ["1", "2"]);
-  assert.deepEqual(["1", "2", "3"].map((instance) => records.idOf(instance)), [
+  assert.deepEqual(["1", "2", "3"].map((instance) => records.peek(instance)?.id), [
     "web",
     undefined,
     undefined,

@@ -6,7 +6,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
-import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import type { Removal } from "../../rpc/contract/schemas.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { createCanceled, lockToEnd, startCanceled } from "./cancel_create.ts";
@@ -24,7 +24,7 @@ export type RemoveParams = ParsedParamsOf<DaemonContract, "container.delete">;
 export async function removeForGood(
   target: RemoveParams,
   options: RestartContext,
-): Promise<DeleteResult> {
+): Promise<Removal> {
   const { id, force, instance } = target;
   const log = options.containers.find(id)?.bundle.record.log;
   // One whose path a client has chosen stays.
@@ -48,7 +48,7 @@ export async function removeForGood(
 async function cancelFirstCreate(
   { id, force = false, instance }: RemoveParams,
   { containers }: RestartContext,
-): Promise<DeleteResult | undefined> {
+): Promise<Removal | undefined> {
   if (!force || containers.find(id) !== undefined) return undefined;
   const ended = containers.cancelCreate(id, createCanceled(id, "removed"), instance);
   if (ended === undefined) return undefined;
@@ -60,7 +60,7 @@ async function cancelFirstCreate(
 async function remove(
   { id, force = false, instance }: RemoveParams,
   options: RestartContext,
-): Promise<DeleteResult> {
+): Promise<Removal> {
   const { checkUsable, containers, definitions, locks, restarts } = options;
   const asked = containers.get(id, instance);
   if (force) asked.life.cancelConnect();

@@ -2,7 +2,7 @@
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
-import type { DeleteResult, Event, RestartPolicy } from "../../rpc/contract/schemas.ts";
+import type { Event, Removal, RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -148,7 +148,7 @@ export class Services implements Disposable {
   }
 
   /** Removes a container with its definition; see {@linkcode removeForGood}. */
-  async delete(params: RemoveParams): Promise<DeleteResult> {
+  async delete(params: RemoveParams): Promise<Removal> {
     return await removeForGood(params, this.#context);
   }
 

@@ -48,6 +48,14 @@ export const deleteResult = exitStatus.extend({
   pid: z.int().describe("Pid of the deleted process"),
 }).describe("Result of a delete: how the deleted process exited");
 
+/** Result of a container's removal. */
+export const removal = deleteResult.extend({
+  networkLeft: z.string().optional().describe(
+    "Why the container's network could not be removed with it: its addresses and ports stay taken " +
+      "until the daemon, which goes on trying, has removed it",
+  ),
+}).describe("Result of a container's removal: how its process exited, and what is left");
+
 /** State of an exec process. */
 export const execState = z.object({
   execId: z.string().describe("Exec process id"),
@@ -74,6 +82,9 @@ export type ExecStatus = z.output<typeof execStatus>;
 
 /** Result of a delete: how the deleted process exited. */
 export type DeleteResult = z.output<typeof deleteResult>;
+
+/** Result of a container's removal. */
+export type Removal = z.output<typeof removal>;
 
 /** OCI process of an exec. */
 export type OciProcess = z.output<typeof ociProcess>;
