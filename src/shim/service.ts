@@ -245,8 +245,8 @@ export class ShimService {
         init.checkpoint(pids, {
           imagePath: path,
           leaveRunning: !exit,
-          ...(workPath === undefined ? {} : { workPath }),
-          ...(flags === undefined ? {} : { flags }),
+          workPath,
+          flags,
         })
       );
       events.publish({ type: "checkpointed", pid: init.pid, path });

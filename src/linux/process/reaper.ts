@@ -101,10 +101,7 @@ export class Reaper implements Disposable {
    */
   spawn(argv: readonly string[], options?: SpawnOptions): Child {
     const { childFileLimit } = this.#options;
-    const pid = spawnProcess(argv, {
-      ...(childFileLimit === undefined ? {} : { fileLimit: childFileLimit }),
-      ...options,
-    });
+    const pid = spawnProcess(argv, { fileLimit: childFileLimit, ...options });
     const entry = this.#add(pid);
     return {
       pid,

@@ -74,11 +74,11 @@ const POSIX_SPAWN_SETSIGMASK = 0x08, POSIX_SPAWN_SETSID = 0x80;
 /** How a child is started. */
 export interface SpawnOptions {
   /** The fd that becomes fd 0, whatever its number and flags; /dev/null when left out. */
-  readonly stdin?: number;
+  readonly stdin?: number | undefined;
   /** The fd that becomes fd 1; /dev/null when left out. */
-  readonly stdout?: number;
+  readonly stdout?: number | undefined;
   /** The fd that becomes fd 2; /dev/null when left out. */
-  readonly stderr?: number;
+  readonly stderr?: number | undefined;
   /** The fds that become fds 3, 4, …; when left out the process has none above 2. */
   readonly fds?: readonly number[];
   /** Where it starts; a relative program path counts from there. */
@@ -92,7 +92,7 @@ export interface SpawnOptions {
   /** Its OOM score (see {@linkcode borrowOomScoreAdj}); this process's own when left out. */
   readonly oomScoreAdj?: number;
   /** Its soft limit of open files; this process's own when left out. */
-  readonly fileLimit?: bigint;
+  readonly fileLimit?: bigint | undefined;
 }
 
 /**

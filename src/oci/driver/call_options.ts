@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// What the calls of an OCI runtime take that start a process, or write and read a checkpoint.
+// The options of those calls of an OCI runtime that start a process, or write or read a checkpoint.
 import type { RuntimeCallOptions } from "./runtime_call.ts";
 
-/** What create, exec and restore give to the new process; /dev/null where left out. */
+/** The stdio that create, exec and restore give to the new process; /dev/null where left out. */
 export interface ProcessStdio {
   /** fd of its stdin. */
-  readonly stdin?: number;
+  readonly stdin?: number | undefined;
   /** fd of its stdout. */
-  readonly stdout?: number;
+  readonly stdout?: number | undefined;
   /** fd of its stderr. */
-  readonly stderr?: number;
+  readonly stderr?: number | undefined;
   /** Unix socket that is sent the master of its terminal, if it has one. */
-  readonly consoleSocket?: string;
+  readonly consoleSocket?: string | undefined;
 }
 
-/** What `OciRuntime.create` takes. */
+/** Options of `OciRuntime.create`. */
 export interface OciCreateOptions extends RuntimeCallOptions, ProcessStdio {
   readonly id: string;
   /** Directory with `config.json`; the log is its `log.json` unless another is given. */
@@ -29,8 +29,8 @@ export interface OciCreateOptions extends RuntimeCallOptions, ProcessStdio {
   readonly noNewKeyring?: boolean;
 }
 
-/** What `OciRuntime.exec` takes. */
-export interface ExecOptions extends RuntimeCallOptions, ProcessStdio {
+/** Options of `OciRuntime.exec`. */
+export interface OciExecOptions extends RuntimeCallOptions, ProcessStdio {
   readonly id: string;
   /** File with the OCI process as JSON. */
   readonly processFile: string;
@@ -40,24 +40,24 @@ export interface ExecOptions extends RuntimeCallOptions, ProcessStdio {
   readonly oomScoreAdj?: number;
 }
 
-/** What `OciRuntime.checkpoint` takes. */
+/** Options of `OciRuntime.checkpoint`. */
 export interface OciCheckpointOptions extends RuntimeCallOptions {
   readonly id: string;
   /** Directory for CRIU's images; its log goes there too unless `workPath` is given. */
   readonly imagePath: string;
-  readonly workPath?: string;
+  readonly workPath?: string | undefined;
   /** Whether the container goes on running. Default: false. */
   readonly leaveRunning?: boolean;
   /** Further flags of `checkpoint`, as runc has them: `--tcp-established`, … */
-  readonly flags?: readonly string[];
+  readonly flags?: readonly string[] | undefined;
 }
 
-/** What `OciRuntime.restore` takes. */
-export interface RestoreOptions extends OciCreateOptions {
+/** Options of `OciRuntime.restore`. */
+export interface OciRestoreOptions extends OciCreateOptions {
   /** Directory with CRIU's images. */
   readonly imagePath: string;
   /** Directory for CRIU's log. Default: the bundle. */
-  readonly workPath?: string;
+  readonly workPath?: string | undefined;
   /** A config file of CRIU's beside that which the spec names. */
   readonly criuConfig?: string;
 }

@@ -16,7 +16,7 @@ export const CRIU_CONFIG_VARIABLE = "CRIU_CONFIG_FILE";
 /** The file of a checkpoint that CRIU writes last (its criu/cr-dump.c, cr_dump_tasks). */
 export const INVENTORY = "inventory.img";
 
-/** What CRIU is to know that runc has no options for; criu(8) names each option. */
+/** Options of CRIU that runc has none for; criu(8) describes each. */
 export interface CriuConfig {
   /** Keys of open files that are not looked up in the container: `file[<mount>:<inode>]`. */
   readonly external?: readonly string[];

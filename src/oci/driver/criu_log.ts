@@ -27,7 +27,7 @@ export async function withCriuLog<T>(path: string, call: () => Promise<T>): Prom
   }
 }
 
-/** What is to be done about errors whose reason CRIU does not name. */
+/** Returns advice on errors whose reason CRIU does not name. */
 function hints(criuLog: readonly string[]): string[] {
   if (!criuLog.some((line) => /execvp\("ip6?tables[^"]*"/.test(line))) return [];
   return [
@@ -44,6 +44,6 @@ function lastErrors(text: string): string[] {
 
 /** Milliseconds since the epoch; undefined where there is no such file, whatever the reason. */
 function modifiedAt(path: string): number | undefined {
-  // What is wrong with the path is for the runtime to tell.
+  // A fault of the path is for the runtime to report.
   return tryStat(path)?.mtime?.getTime();
 }

@@ -2,7 +2,7 @@
 import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { OciRuntime } from "./oci_runtime.ts";
-import type { CallReport } from "./oci_runtime.ts";
+import type { CallReport } from "./runtime_call.ts";
 
 /** For tests: a directory with a bundle `b` over busybox, and the runtime's root `r`. */
 export class TestContainers implements AsyncDisposable {

@@ -9,7 +9,7 @@ import type { Child, Exit } from "./spawn.ts";
 /** How long a killed runtime is waited for: one stuck in the kernel does not die, milliseconds. */
 const KILL_GRACE = 1000;
 
-/** What bounds a call of the OCI runtime, and how its error names the call. */
+/** The bounds of a call of the OCI runtime, and the name of the call in errors. */
 export interface CallBounds {
   /** The call, as messages begin with it. */
   readonly what: string;
@@ -59,7 +59,7 @@ export async function exitWithin(
   };
   if (signal?.aborted) onAbort();
   else signal?.addEventListener("abort", onAbort, { once: true });
-  // What undoes this call should not meet a runtime that still works at it, so its end is awaited.
+  // A rollback of this call should not meet a runtime that still works at it, so its end is awaited.
   const exit = await Promise.race([child.exited, grace.promise]);
   for (const timer of timers) timer[Symbol.dispose]();
   signal?.removeEventListener("abort", onAbort);

@@ -5,11 +5,11 @@ import { RuntimeError } from "../../rpc/errors.ts";
 import { CRIU_CONFIG_VARIABLE } from "./criu_config.ts";
 import { withCriuLog } from "./criu_log.ts";
 import type {
-  ExecOptions,
   OciCheckpointOptions,
   OciCreateOptions,
+  OciExecOptions,
+  OciRestoreOptions,
   ProcessStdio,
-  RestoreOptions,
 } from "./call_options.ts";
 import { couldNotStart, runCall } from "./runtime_call.ts";
 import type { CallContext, CallReport, RuncCall, RuntimeCallOptions } from "./runtime_call.ts";
@@ -18,10 +18,6 @@ import { parseState, parseVersion } from "./runtime_output.ts";
 import type { OciState, RuntimeVersion } from "./runtime_output.ts";
 import type { Spawn } from "./spawn.ts";
 import { stringifyJson } from "../../rpc/json.ts";
-
-export type { CallReport, RuntimeCallOptions } from "./runtime_call.ts";
-export type { OciState } from "./runtime_output.ts";
-export type { Spawn } from "./spawn.ts";
 
 /** How a {@linkcode OciRuntime} is set up. */
 export interface OciRuntimeOptions {
@@ -113,7 +109,7 @@ export class OciRuntime {
   }
 
   /** Runs another process in a running container. */
-  async exec(options: ExecOptions): Promise<void> {
+  async exec(options: OciExecOptions): Promise<void> {
     const args = ["exec", "--process", options.processFile, "--pid-file", options.pidFile];
     await this.#startProcess("exec", [...args, "--detach"], options);
   }
@@ -140,7 +136,7 @@ export class OciRuntime {
   }
 
   /** Creates a container from a checkpoint and lets its process run on. */
-  async restore(options: RestoreOptions): Promise<void> {
+  async restore(options: OciRestoreOptions): Promise<void> {
     const { bundle, pidFile, imagePath, workPath = bundle, criuConfig } = options;
     const args = options.systemdCgroup ? ["--systemd-cgroup"] : [];
     args.push("restore", "--detach", "--no-subreaper", "--bundle", bundle);
@@ -174,12 +170,12 @@ export class OciRuntime {
     return parseState(text);
   }
 
-  /** What the runtime can do, as JSON (OCI runtime spec, "Features"); not every runtime knows. */
+  /** Returns the runtime's features as JSON (OCI runtime spec, "Features"); not every runtime knows. */
   async features(): Promise<string> {
     return await this.#call({ subcommand: "features", args: ["features"], output: "stdout" });
   }
 
-  /** What the runtime says that it is. */
+  /** Returns the name and version that the runtime reports. */
   async version(options?: RuntimeCallOptions): Promise<RuntimeVersion> {
     const call: RuncCall = { subcommand: "--version", args: ["--version"], output: "stdout" };
     return parseVersion(await this.#call(call, options));
@@ -219,11 +215,11 @@ export class OciRuntime {
       id,
       args: [...args, ...socket, id],
       output: "inherit",
-      ...(stdin === undefined ? {} : { stdin }),
-      ...(stdout === undefined ? {} : { stdout }),
-      ...(stderr === undefined ? {} : { stderr }),
-      ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
-      ...(env === undefined ? {} : { env }),
+      stdin,
+      stdout,
+      stderr,
+      oomScoreAdj,
+      env,
     }, options);
   }
 

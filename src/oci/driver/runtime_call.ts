@@ -34,22 +34,22 @@ export interface RuncCall {
   readonly subcommand: string;
   /** The container that it is about. */
   readonly id?: string;
-  /** What follows the global options. */
+  /** The arguments after the global options. */
   readonly args: readonly string[];
-  readonly stdin?: number;
+  readonly stdin?: number | undefined;
   /**
    * The call's own output: `quiet` captures stderr for its message, `stdout` both. With `inherit`
    * they go to the container, which keeps them, so that only the log tells what failed.
    */
   readonly output: "quiet" | "stdout" | "inherit";
   /** fd 1 with `inherit`; /dev/null when left out. */
-  readonly stdout?: number;
+  readonly stdout?: number | undefined;
   /** fd 2 with `inherit`; /dev/null when left out. */
-  readonly stderr?: number;
+  readonly stderr?: number | undefined;
   /** Variables of its environment beside the usual. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** OOM score of the runtime, which what it starts inherits. Default: 0. */
-  readonly oomScoreAdj?: number;
+  readonly oomScoreAdj?: number | undefined;
 }
 
 /** The report on a call that has ended. */
@@ -59,7 +59,7 @@ export interface CallReport {
   readonly durationMs: number;
   /** The exit code, or 128+signal; -1 if it could not be started or did not end. */
   readonly exitCode: number;
-  /** What it has logged at level warning, if anything. */
+  /** The messages that it has logged at level warning, if any. */
   readonly warnings?: string[] | undefined;
 }
 
@@ -87,7 +87,7 @@ const NOT_STARTED = -1;
 /** How much of a failed call's stderr goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 4096;
 
-/** What execve(2) says of a file that cannot be run. All else is the machine's: EAGAIN, ENOMEM, … */
+/** Errors of execve(2) for a file that cannot be run. Others are the machine's: EAGAIN, ENOMEM, … */
 const UNFIT = [
   ENOENT,
   ENOTDIR,
@@ -171,9 +171,7 @@ function spawnRuntime(
       ownGroup: true,
       // Not the caller's: a shim is set to outlive its container.
       oomScoreAdj: call.oomScoreAdj ?? 0,
-      ...(fds.stdin === undefined ? {} : { stdin: fds.stdin }),
-      ...(fds.stdout === undefined ? {} : { stdout: fds.stdout }),
-      ...(fds.stderr === undefined ? {} : { stderr: fds.stderr }),
+      ...fds,
     });
   } catch (error) {
     if (!isErrno(error, ...UNFIT)) throw error;

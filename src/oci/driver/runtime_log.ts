@@ -11,7 +11,7 @@ const TAIL = 64 * 1024;
 const MAX_WARNINGS = 20, MAX_WARNING = 1000;
 
 /**
- * What runc 1.1.5 and 1.1.6 warn of at each create with systemd's cgroups where the kernel has no
+ * A warning of runc 1.1.5 and 1.1.6 at each create with systemd's cgroups where the kernel has no
  * `tun`: a device that runc itself puts on every list of allowed ones (devices/systemd.go).
  */
 const MISSING_TUN = "skipping device /dev/char/10:200 for systemd: ";
@@ -111,7 +111,7 @@ function errorOf(line: string): string | undefined {
   return entry.msg.trim() || undefined;
 }
 
-/** What stands in the file from `offset` on, at most the last {@linkcode TAIL} bytes of it. */
+/** Returns the text of the file from `offset` on, at most the last {@linkcode TAIL} bytes of it. */
 function readFrom(path: string, offset: number): string {
   using opened = ifThere(() => Deno.openSync(path));
   if (opened === undefined) return "";

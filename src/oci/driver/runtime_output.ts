@@ -30,7 +30,7 @@ export function parseState(text: string): OciState {
   };
 }
 
-/** What an OCI runtime says that it is. */
+/** The name and version that an OCI runtime reports. */
 export interface RuntimeVersion {
   /** Such as `runc`; empty where it does not say. */
   readonly name: string;

@@ -2,7 +2,7 @@
 import { kill } from "../../linux/process/process.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { ExecOptions } from "../../oci/driver/call_options.ts";
+import type { OciExecOptions } from "../../oci/driver/call_options.ts";
 import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
@@ -137,7 +137,7 @@ export class Exec {
 
   async #run(
     io: Stdio,
-    how: Pick<ExecOptions, "processFile" | "pidFile" | "oomScoreAdj">,
+    how: Pick<OciExecOptions, "processFile" | "pidFile" | "oomScoreAdj">,
   ): Promise<ProcessHandle> {
     const { record, paths, runtime, reaper } = this.#context;
     // It can end before its pid is known.

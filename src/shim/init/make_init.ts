@@ -35,12 +35,11 @@ export async function makeInit(
   };
   if (imagePath === undefined) await runtime.create(request);
   else {
-    const { criuWorkPath: workPath } = record;
     await runtime.restore({
       ...request,
       imagePath,
       criuConfig: paths.criuInherit,
-      ...(workPath === undefined ? {} : { workPath }),
+      workPath: record.criuWorkPath,
     });
   }
   failpoint("shim.create.claim");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { HostUser, LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
+import type { ProcessStdio } from "../../oci/driver/call_options.ts";
 
 /** The fds that the OCI runtime gets as its stdio; a process without a terminal inherits them. */
 export interface StdioFds {
@@ -30,13 +31,8 @@ export interface Stdio {
 }
 
 /** Returns the stdio among the options of a call of the OCI runtime. */
-export function stdioOptions(
-  io: Stdio,
-): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
-  return {
-    ...io.fds,
-    ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
-  };
+export function stdioOptions({ fds, consoleSocket }: Stdio): ProcessStdio {
+  return { ...fds, consoleSocket };
 }
 
 /** The stdio that `openStdio` opens, and the place for its files. */
