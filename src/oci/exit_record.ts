@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../linux/fs/if_there.ts";
 import { tryReadJson } from "./bundle_layout.ts";
 import type { ExitRecord } from "./bundle_layout.ts";
 
@@ -22,14 +23,11 @@ export function reserveExitRecord(path: string): void {
  * @throws what the file system throws; ENOSPC only where no space was reserved
  */
 export function writeExitRecord(path: string, record: ExitRecord): boolean {
-  try {
+  return ifThere(() => {
     overwrite(temporary(path), JSON.stringify(record));
     Deno.renameSync(temporary(path), path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-  return true;
+    return true;
+  }) ?? false;
 }
 
 function temporary(path: string): string {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { DEFAULT_PATH } from "../../linux/process/environment.ts";
 import { fileLimit } from "../../linux/process/file_limit.ts";
-import { STOP_SIGNAL_ANNOTATION } from "./annotations.ts";
 import { DEFAULT_MOUNTS, DEVICE_RULES } from "./default_isolation.ts";
 import { type OciResources, withDefaultSwap } from "./default_swap.ts";
+import { STOP_SIGNAL_ANNOTATION } from "./facts.ts";
 import { hostDevices } from "./host_devices.ts";
 import { INIT_PATH, initMount } from "./init_program.ts";
 import { mergeEnv } from "./process_spec.ts";
@@ -38,7 +39,7 @@ export interface OciDevice {
   readonly fileMode?: number;
   readonly uid?: number;
   readonly gid?: number;
-  /** What the device cgroup lets the container do with it: some of `rwm`. */
+  /** The access that the device cgroup grants the container: some of `rwm`. */
   readonly access: string;
 }
 
@@ -97,7 +98,7 @@ export interface DefaultSpecOptions {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Whether the process gets a terminal. */
   readonly terminal?: boolean | undefined;
-  /** What it is allowed besides docker's default, or not. */
+  /** Changes of docker's default restrictions. */
   readonly security?: SecurityOptions | undefined;
   /** Default: none, so that the daemon chooses. */
   readonly cgroupsPath?: string | undefined;
@@ -108,8 +109,6 @@ const MAX_HOSTNAME = 64;
 
 /** The effect of LimitNOFILE=infinity in dockerd's unit (fs.nr_open of the kernel). */
 const MAX_OPEN_FILES = 1_048_576;
-
-const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * Returns the OCI spec of a container that asks for nothing special: isolated as docker's default
@@ -148,7 +147,7 @@ export function defaultSpec(options: DefaultSpecOptions): CheckedOciSpec {
       user: userOf(rootfs, options.user, groups),
       args: init ? [INIT_PATH, "--", ...options.args] : [...options.args],
       env: mergeEnv(
-        [PATH, `HOSTNAME=${hostname}`, ...(terminal ? ["TERM=xterm"] : [])],
+        [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, ...(terminal ? ["TERM=xterm"] : [])],
         options.env ?? [],
       ),
       cwd: options.cwd ?? "/",
@@ -214,7 +213,10 @@ function hasCgroupNamespaces(): boolean {
   return exists("/proc/self/ns/cgroup");
 }
 
-/** Whether /sys has to be the host's: root of a user namespace mounts one for a network of its own only. */
+/**
+ * Returns whether /sys has to be the host's: root of a user namespace mounts one for a network of its
+ * own only.
+ */
 function boundSys({ userNamespace, ownNetwork = true }: DefaultSpecOptions): boolean {
   return userNamespace !== undefined && !ownNetwork;
 }
@@ -227,7 +229,7 @@ const BOUND_SYS: OciMount = {
   options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
 };
 
-/** A privileged container may write to /sys. */
+/** Returns the mounts of every container; a privileged one may write to /sys. */
 function usualMounts({ privileged }: Security, bindSys: boolean): readonly OciMount[] {
   if (bindSys) {
     return DEFAULT_MOUNTS.map((mount) => mount.destination === "/sys" ? BOUND_SYS : mount);

@@ -2,8 +2,10 @@
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import type { HostUser } from "../bundle_layout.ts";
 import { asRecord } from "../../rpc/is_record.ts";
-import { STOP_SIGNAL_ANNOTATION } from "./annotations.ts";
 import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
+
+/** The annotation that names the signal which asks a container to end (image-spec, annotations.md). */
+export const STOP_SIGNAL_ANNOTATION = "org.opencontainers.image.stopSignal";
 
 /** A spec of which nothing is known but that it is a JSON object. */
 type AnySpec = Readonly<Record<string, unknown>>;
@@ -44,10 +46,7 @@ export function hasOwnPidNamespace(spec: AnySpec): boolean {
  * place, by a relative path.
  */
 export function cgroupsPathOf(spec: unknown): string | undefined {
-  if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
-  const { linux } = spec;
-  if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
-  const path = linux.cgroupsPath;
+  const path = asRecord(asRecord(spec)?.["linux"])?.["cgroupsPath"];
   const absolute = typeof path === "string" ? cgroupOfPath(path) : undefined;
   if (absolute === undefined) return undefined;
   const cleaned = cleanPath(absolute);
@@ -64,11 +63,10 @@ export function hasSystemdCgroup(spec: AnySpec): boolean {
  * Returns the host's user and group that root of the container's user namespace is mapped to
  * (OCI runtime spec, "User namespace mappings"); undefined where the spec maps none.
  */
-export function mappedRoot(spec: Readonly<Record<string, unknown>>): HostUser | undefined {
-  const linux = spec["linux"];
-  if (typeof linux !== "object" || linux === null) return undefined;
-  const uid = hostIdOfRoot("uidMappings" in linux ? linux.uidMappings : undefined);
-  const gid = hostIdOfRoot("gidMappings" in linux ? linux.gidMappings : undefined);
+export function mappedRoot(spec: AnySpec): HostUser | undefined {
+  const linux = asRecord(spec["linux"]);
+  const uid = hostIdOfRoot(linux?.["uidMappings"]);
+  const gid = hostIdOfRoot(linux?.["gidMappings"]);
   return uid === undefined || gid === undefined ? undefined : { uid, gid };
 }
 

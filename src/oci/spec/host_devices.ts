@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../../linux/fs/if_there.ts";
 
 /** A device node as the OCI spec has it (runtime-spec, config-linux.md, "Devices"). */
 export interface DeviceNode {
@@ -11,7 +12,7 @@ export interface DeviceNode {
   readonly gid: number;
 }
 
-/** What a container has of its own below /dev, and what docker leaves out of the host's. */
+/** Names below /dev that a container has of its own, or that docker leaves out of the host's. */
 const SKIPPED = new Set([
   "pts",
   "shm",
@@ -24,7 +25,7 @@ const SKIPPED = new Set([
   "core",
 ]);
 
-/** Returns every device node below `dir`: what a privileged container gets. */
+/** Returns every device node below `dir`, all of which a privileged container gets. */
 export function hostDevices(dir = "/dev"): DeviceNode[] {
   const found: DeviceNode[] = [];
   for (const { name, isDirectory } of Deno.readDirSync(dir)) {
@@ -41,14 +42,9 @@ export function hostDevices(dir = "/dev"): DeviceNode[] {
 }
 
 function deviceNode(path: string): DeviceNode | undefined {
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.lstatSync(path);
-  } catch (error) {
-    // Unplugged since it was listed.
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const info = ifThere(() => Deno.lstatSync(path));
+  // Unplugged since it was listed.
+  if (info === undefined) return undefined;
   const { isBlockDevice, isCharDevice, rdev, mode, uid, gid } = info;
   if (!isBlockDevice && !isCharDevice) return undefined;
   const device = rdev ?? 0;
