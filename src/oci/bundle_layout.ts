@@ -47,7 +47,7 @@ export interface RootfsMountRecord {
   readonly options?: readonly string[] | undefined;
 }
 
-/** What `berth.json` in a bundle says: everything a shim or a restarted daemon has to know. */
+/** The content of `berth.json` in a bundle: everything a shim or a restarted daemon has to know. */
 export interface BundleRecord {
   /** {@linkcode BUNDLE_FORMAT} of the berth that wrote it. */
   readonly format: number;
@@ -118,7 +118,7 @@ export type SharedNamespaceRecord =
   | { readonly type: string; readonly container: string }
   | { readonly type: string; readonly pid: number; readonly startTime: number };
 
-/** What `shim.json` says: who serves the bundle. A pid alone proves nothing, hence the start time. */
+/** The content of `shim.json`: the process that serves the bundle, by its pid and start time. */
 export interface ShimRecord {
   readonly pid: number;
   /** Field 22 of /proc/<pid>/stat (proc_pid_stat(5)), clock ticks after boot. */
@@ -127,7 +127,7 @@ export interface ShimRecord {
   readonly version: string;
 }
 
-/** What `exit.json` says: how init ended; written before the exit event is published. */
+/** The content of `exit.json`: how init ended. Written before the exit event is published. */
 export interface ExitRecord extends ProcessExit {
   readonly instance: string;
   readonly pid: number;

@@ -18,7 +18,7 @@ export const ETC_LABEL = "berth.etc";
 /** The label that says where a container's anonymous volumes are. */
 export const VOLUMES_LABEL = "berth.volumes";
 
-/** What names the directories of a container. */
+/** The parts of a container that name its directories. */
 interface DirOwner {
   readonly id: string;
   readonly labels?: Readonly<Record<string, string>> | undefined;

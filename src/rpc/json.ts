@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What V8 has of the proposal "JSON.parse source text access"; Node 20 has none of it. */
+/** The part of the proposal "JSON.parse source text access" that V8 has; Node 20 has none of it. */
 interface SourceTextJson {
   /** Returns an object that JSON.stringify writes as this text. */
   readonly rawJSON?: (text: string) => object;
@@ -19,7 +19,7 @@ export class LongIntegerError extends SyntaxError {
   override readonly name = "LongIntegerError";
 }
 
-/** Whether {@linkcode parseJson} looks at each value of this JSON, which takes it longer. */
+/** Returns whether {@linkcode parseJson} looks at each value of this JSON, which takes it longer. */
 export function mayHaveLongInteger(text: string): boolean {
   return LONG_INTEGER.test(text);
 }

@@ -73,7 +73,7 @@ export interface SeccompTarget {
   readonly subArchitectures: boolean;
 }
 
-/** What the formats call the architectures that Deno knows. */
+/** The names that the formats have for the architectures that Deno knows. */
 const ARCHES = {
   x86_64: { go: "amd64", seccomp: "SCMP_ARCH_X86_64" },
   aarch64: { go: "arm64", seccomp: "SCMP_ARCH_AARCH64" },

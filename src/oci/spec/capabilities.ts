@@ -64,7 +64,7 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
   "CAP_SYS_CHROOT",
 ];
 
-/** What is added to the default capabilities and taken from them: names, or `ALL`. */
+/** Capabilities to add to the default ones and to drop from them: names, or `ALL`. */
 export interface CapabilityChanges {
   readonly add?: readonly string[];
   readonly drop?: readonly string[];

@@ -3,7 +3,7 @@
 /** An OCI process (runtime-spec, config.md, "Process"), whole or in part. */
 export type OciProcessPart = Readonly<Record<string, unknown>>;
 
-/** What an exec takes from the container's own process where the caller leaves it out. */
+/** Members that an exec takes from the container's own process where the caller leaves them out. */
 const INHERITED = [
   "cwd",
   "user",

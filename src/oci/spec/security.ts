@@ -6,7 +6,7 @@ import { parseSeccompProfile, readSeccompProfile } from "../seccomp/read_profile
 import { type CapabilityChanges, changeCapabilities, knownCapabilities } from "./capabilities.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
 
-/** What a container gets that asks for nothing else; the daemon's config says it. */
+/** The profiles of a container that asks for no other; the daemon's config names them. */
 export interface SecurityDefaults {
   /** `default`, `unconfined`, or the path of a profile. Default: `default`. */
   readonly seccomp?: string;
@@ -14,7 +14,7 @@ export interface SecurityDefaults {
   readonly apparmor?: string | undefined;
 }
 
-/** What a container is allowed; docker's words. */
+/** Options that lift or add restrictions of a container, in docker's words. */
 export interface SecurityOptions {
   /** Takes nearly every restriction away: `--privileged`. */
   readonly privileged?: boolean;
@@ -39,7 +39,7 @@ export interface Security {
   readonly readonlyPaths: readonly string[];
 }
 
-/** What the values of `--security-opt` say, each by its last one. */
+/** The values of `--security-opt` by their names; of several the last one counts. */
 interface Parsed {
   noNewPrivileges?: boolean;
   apparmor?: string;
@@ -52,7 +52,7 @@ interface Parsed {
 }
 
 /**
- * Works out what a container is allowed. Without options: docker's capabilities, its seccomp profile
+ * Works out the restrictions of a container. Without options: docker's capabilities, its seccomp profile
  * for the machine's own architecture, its masked paths, and noNewPrivileges.
  *
  * @throws {InvalidParamsError} naming the option that does not fit.

@@ -128,11 +128,11 @@ export type CheckedOciSpec = z.output<typeof spec>;
 export interface SpecIssue {
   /** Dotted path of the value within the spec, such as `process.args`; empty for the spec itself. */
   readonly path: string;
-  /** What was wrong with it. */
+  /** The reason why the value is not accepted. */
   readonly message: string;
 }
 
-/** What a spec may leave out. */
+/** Circumstances in which a spec may leave something out. */
 export interface ValidateOptions {
   /** The rootfs is made of mounts that were given beside the spec, so that `root` may be left out. */
   readonly rootfsMounted?: boolean;

@@ -56,7 +56,7 @@ export interface OpenRpcDocument {
   readonly "x-notifications": readonly OpenRpcNotification[];
 }
 
-/** What an OpenRPC document says besides the methods. */
+/** The parts of an OpenRPC document besides the methods. */
 export interface OpenRpcOptions {
   /** Name of the API. */
   readonly title: string;

@@ -16,7 +16,7 @@ export const runtimeInfo = z.object({
   version: z.string().describe("Version that the runtime reports"),
 }).describe("An OCI runtime and its version");
 
-/** What a container gets that asks for nothing else. */
+/** Defaults of containers, which a create may change. */
 const containerDefaults = z.object({
   seccomp: z.string().describe("Seccomp profile: default, unconfined, or the path of one"),
   apparmor: z.string().optional().describe("AppArmor profile, where AppArmor is on"),

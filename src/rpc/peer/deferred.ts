@@ -10,7 +10,7 @@ export interface Deferred<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** What Promise.withResolvers makes; the client also runs in Node 20, which does not have that. */
+/** Does the work of Promise.withResolvers, which Node 20 lacks; the client also runs there. */
 export function deferred<T>(): Deferred<T> {
   let resolve: (value: T) => void = () => {};
   let reject: (reason: unknown) => void = () => {};

@@ -14,7 +14,7 @@ export interface RemoteEnd {
   close(): void;
 }
 
-/** What a handler is given beside its params. */
+/** The connection and the signal that a handler is given beside its params. */
 export interface HandlerContext {
   /** The connection that the call came on. */
   readonly peer: RemoteEnd;

@@ -26,7 +26,7 @@ import { LongIntegerError, mayHaveLongInteger, parseJson } from "../json.ts";
 /** The connection that an {@linkcode Inbound} belongs to. */
 export interface InboundHost {
   readonly dispatcher: Dispatcher;
-  /** What handlers see of the connection. */
+  /** The connection as handlers see it. */
   readonly peer: RemoteEnd;
   readonly writer: LineWriter;
   /** Counts the bytes of requests that run, and of responses that wait for their batch. */
@@ -69,8 +69,7 @@ const SMALL_QUEUE = 64 * 1024;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Runs and answers the requests of a connection's other end, and slows it down when it sends too
- * much.
+ * Runs and answers the requests of a connection's other end. Slows it down when it sends too much.
  */
 export class Inbound {
   readonly #host: InboundHost;

@@ -30,7 +30,7 @@ export interface Connection {
 
 /** The handlers, the listeners and the limits of one end of a connection. */
 export interface PeerOptions {
-  /** What the other end may call. Default: nothing. */
+  /** Handlers of the methods that the other end may call. Default: none. */
   readonly handlers?: Handlers | Dispatcher;
   /** Called once when the connection is gone, whichever end closed it. */
   readonly onClose?: () => void;
@@ -103,7 +103,7 @@ export class Peer implements Disposable {
     this.#run();
   }
 
-  /** What is queued for the other end and not written yet, in bytes. */
+  /** Number of bytes that are queued for the other end and not written yet. */
   get queuedBytes(): number {
     return this.#writer.queuedBytes;
   }
@@ -115,8 +115,8 @@ export class Peer implements Disposable {
 
   /**
    * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
-   * {@linkcode UnavailableError} when the connection is or goes away, whose message and cause are what
-   * the other end said right before, such as that there are too many connections;
+   * {@linkcode UnavailableError} when the connection is or goes away, whose message and cause are the
+   * last error that the other end sent, such as that there are too many connections;
    * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells
    * the other end of the last two, which then aborts the signal of its handler.
    */

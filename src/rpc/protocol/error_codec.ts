@@ -12,7 +12,7 @@ export interface WireError {
 }
 
 /**
- * What goes on the wire for anything that was thrown: the one place where errors of the system
+ * Returns the error object for anything that was thrown: the one place where errors of the system
  * become kinds. Never a stack trace. Never throws.
  */
 export function toWire(error: unknown): WireError {

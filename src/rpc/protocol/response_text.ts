@@ -23,12 +23,8 @@ export function responseText(response: JSONRPCResponse, max: number = MAX_LINE):
   try {
     text = stringifyJson(response);
   } catch (error) {
-    return errorText(
-      response,
-      new BerthError("Internal", "the answer cannot be put as JSON", {
-        cause: error,
-      }),
-    );
+    const message = "the answer cannot be put as JSON";
+    return errorText(response, new BerthError("Internal", message, { cause: error }));
   }
   if (!isLonger(text, max)) return text;
   return errorText(response, new ResourceExhaustedError("the answer is too long for a line"));

@@ -10,7 +10,7 @@ import { bindSocket, refuseIfTaken, removeSocket } from "./socket_file.ts";
 
 /** Handlers for clients, permissions of the socket file, and limits of connections. */
 export interface ServerOptions {
-  /** What clients may call. */
+  /** Handlers of the methods that clients may call. */
   readonly handlers: Handlers;
   /** Permissions of the socket file. Default: 0600. */
   readonly mode?: number;
@@ -145,7 +145,7 @@ export class Server implements AsyncDisposable {
   #refuse(conn: Deno.UnixConn): void {
     const error = new ResourceExhaustedError("too many connections: try again later");
     // Once, not for each one that comes.
-    if (!this.#refusing) this.#options.onError?.(`accepting on ${this.path}`, error);
+    if (!this.#refusing) this.#options.onError(`accepting on ${this.path}`, error);
     this.#refusing = true;
     const line = JSON.stringify({ jsonrpc: "2.0", id: null, error: toWire(error) });
     conn.write(new TextEncoder().encode(`${line}\n`)).catch(() => {

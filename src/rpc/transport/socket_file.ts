@@ -17,7 +17,7 @@ export interface SocketFileOptions {
 
 /** A listening socket and its file. */
 export interface Bound<T> {
-  /** What listens on it. */
+  /** The listener. */
   readonly served: T;
   /** Inode of the file, for {@linkcode removeSocket}. */
   readonly inode: number | null;

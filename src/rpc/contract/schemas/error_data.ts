@@ -3,7 +3,7 @@
 /** Descriptions of members of an error's `data`, by their names. */
 export type ErrorMembers = Readonly<Record<string, string>>;
 
-/** What `data` of an error of the daemon can hold. */
+/** The members that `data` of an error of the daemon can have. */
 export const daemonErrorData: ErrorMembers = {
   kind: "Condition, for programs to match; always present",
   id: "Container that the error is about",
@@ -31,7 +31,7 @@ export const daemonErrorData: ErrorMembers = {
   errno: "`Unavailable`: name of the system's error, such as ECONNREFUSED",
 };
 
-/** What `data` of an error of a shim can hold. */
+/** The members that `data` of an error of a shim can have. */
 export const shimErrorData: ErrorMembers = {
   ...daemonErrorData,
   undone: "Of `shim.create`: false if something of the failed create is still there",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a shim tells the daemon: its state, its events, its calls of the OCI runtime.
+// The schemas of what a shim reports to the daemon: its state, its events, its calls of the OCI runtime.
 import { z } from "zod";
 import { containerStatus } from "./container.ts";
 import { eventType } from "./event.ts";
