@@ -11,8 +11,7 @@ export function shimParams(): string {
 
     /** The schema of each method's params: what the contract says, without the schema library. */
     export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = ${
-    JSON.stringify(paramSchemas(shimContract), undefined, 1)
-      .replace(/^(\s*)"(\w+)":/gm, "$1$2:")
+    JSON.stringify(paramSchemas(shimContract)).replace(/"(\w+)":/g, "$1:")
   };
   `;
 }

@@ -5,21 +5,9 @@ import type { ShimContract } from "../../rpc/contract/shim.ts";
 
 /** The schema of each method's params: what the contract says, without the schema library. */
 export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
-  "shim.connect": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
-  "shim.create": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
-  "shim.start": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
+  "shim.connect": { type: "object", properties: {}, additionalProperties: false },
+  "shim.create": { type: "object", properties: {}, additionalProperties: false },
+  "shim.start": { type: "object", properties: {}, additionalProperties: false },
   "shim.delete": {
     type: "object",
     properties: {
@@ -50,41 +38,18 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
             minItems: 1,
             maxItems: 262144,
             type: "array",
-            items: {
-              type: "string",
-              maxLength: 131072,
-            },
+            items: { type: "string", maxLength: 131072 },
           },
           env: {
-            anyOf: [
-              {
-                maxItems: 262144,
-                type: "array",
-                items: {
-                  type: "string",
-                  maxLength: 131072,
-                },
-              },
-              {
-                type: "null",
-              },
-            ],
+            anyOf: [{
+              maxItems: 262144,
+              type: "array",
+              items: { type: "string", maxLength: 131072 },
+            }, { type: "null" }],
           },
-          cwd: {
-            anyOf: [
-              {
-                type: "string",
-                maxLength: 65536,
-              },
-              {
-                type: "null",
-              },
-            ],
-          },
+          cwd: { anyOf: [{ type: "string", maxLength: 65536 }, { type: "null" }] },
         },
-        required: [
-          "args",
-        ],
+        required: ["args"],
         additionalProperties: {},
       },
       stdin: {
@@ -105,21 +70,12 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
         pattern: "^((file:\\/\\/)?\\/[^\\0]*)?$",
         errorMessage: "must be empty, the absolute path of a FIFO, or file:///absolute/path",
       },
-      terminal: {
-        type: "boolean",
-      },
+      terminal: { type: "boolean" },
     },
-    required: [
-      "execId",
-      "process",
-    ],
+    required: ["execId", "process"],
     additionalProperties: false,
   },
-  "shim.state": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
+  "shim.state": { type: "object", properties: {}, additionalProperties: false },
   "shim.wait": {
     type: "object",
     properties: {
@@ -144,38 +100,19 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
           "must be 1 to 76 letters, digits, '_', '.' or '-', with a letter or digit first",
       },
       signal: {
-        anyOf: [
-          {
-            type: "integer",
-            minimum: 1,
-            maximum: 64,
-          },
-          {
-            type: "string",
-            minLength: 1,
-            maxLength: 16,
-          },
-        ],
+        anyOf: [{ type: "integer", minimum: 1, maximum: 64 }, {
+          type: "string",
+          minLength: 1,
+          maxLength: 16,
+        }],
       },
-      all: {
-        type: "boolean",
-      },
+      all: { type: "boolean" },
     },
-    required: [
-      "signal",
-    ],
+    required: ["signal"],
     additionalProperties: false,
   },
-  "shim.pause": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
-  "shim.resume": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
+  "shim.pause": { type: "object", properties: {}, additionalProperties: false },
+  "shim.resume": { type: "object", properties: {}, additionalProperties: false },
   "shim.resizePty": {
     type: "object",
     properties: {
@@ -186,21 +123,10 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
         errorMessage:
           "must be 1 to 76 letters, digits, '_', '.' or '-', with a letter or digit first",
       },
-      width: {
-        type: "integer",
-        minimum: 1,
-        maximum: 65535,
-      },
-      height: {
-        type: "integer",
-        minimum: 1,
-        maximum: 65535,
-      },
+      width: { type: "integer", minimum: 1, maximum: 65535 },
+      height: { type: "integer", minimum: 1, maximum: 65535 },
     },
-    required: [
-      "width",
-      "height",
-    ],
+    required: ["width", "height"],
     additionalProperties: false,
   },
   "shim.closeStdin": {
@@ -216,21 +142,11 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
     },
     additionalProperties: false,
   },
-  "shim.pids": {
-    type: "object",
-    properties: {},
-    additionalProperties: false,
-  },
+  "shim.pids": { type: "object", properties: {}, additionalProperties: false },
   "shim.update": {
     type: "object",
-    properties: {
-      resources: {
-        type: "object",
-      },
-    },
-    required: [
-      "resources",
-    ],
+    properties: { resources: { type: "object" } },
+    required: ["resources"],
     additionalProperties: false,
   },
   "shim.checkpoint": {
@@ -242,48 +158,26 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
         pattern: "^\\/[^\\0]*$",
         errorMessage: "must be an absolute path",
       },
-      exit: {
-        type: "boolean",
-      },
+      exit: { type: "boolean" },
     },
-    required: [
-      "path",
-    ],
+    required: ["path"],
     additionalProperties: false,
   },
   "shim.events": {
     type: "object",
-    properties: {
-      after: {
-        type: "integer",
-        minimum: 0,
-      },
-    },
-    required: [
-      "after",
-    ],
+    properties: { after: { type: "integer", minimum: 0 } },
+    required: ["after"],
     additionalProperties: false,
   },
   "shim.ack": {
     type: "object",
-    properties: {
-      seq: {
-        type: "integer",
-        minimum: 0,
-      },
-    },
-    required: [
-      "seq",
-    ],
+    properties: { seq: { type: "integer", minimum: 0 } },
+    required: ["seq"],
     additionalProperties: false,
   },
   "shim.exit": {
     type: "object",
-    properties: {
-      reuse: {
-        type: "boolean",
-      },
-    },
+    properties: { reuse: { type: "boolean" } },
     additionalProperties: false,
   },
   "shim.serve": {
@@ -295,13 +189,9 @@ export const SHIM_PARAMS: Readonly<Record<keyof ShimContract, ParamSchema>> = {
         pattern: "^\\/[^\\0]*$",
         errorMessage: "must be an absolute path",
       },
-      adopt: {
-        type: "boolean",
-      },
+      adopt: { type: "boolean" },
     },
-    required: [
-      "bundle",
-    ],
+    required: ["bundle"],
     additionalProperties: false,
   },
 };
