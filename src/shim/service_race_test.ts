@@ -173,7 +173,7 @@ Deno.test("service race: a create that fails after the container was made remove
   });
   await assert.rejects(test.service.create(), RuntimeError);
   assert.deepEqual(Array.from(Deno.readDirSync(area.runtimeRoot)), []);
-  await until("its init is reaped", () => area.reaper.children() === 0);
+  await until("its init is reaped", () => area.reaper.watchedCount === 0);
   assert.deepEqual(test.story, []);
 });
 

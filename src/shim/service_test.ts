@@ -77,7 +77,7 @@ Deno.test("service: a failed create leaves nothing and can be done again", async
   assert.deepEqual(test.story, []);
   assert.equal(test.service.state().status, "none");
   assert.deepEqual(Array.from(Deno.readDirSync(area.runtimeRoot)), []);
-  assert.deepEqual(area.reaper.children(), 0);
+  assert.deepEqual(area.reaper.watchedCount, 0);
   await assert.rejects(test.service.create(), RuntimeError);
 });
 
@@ -396,7 +396,7 @@ Deno.test("service: init killed while it is created ends in an error or in one e
     assert.deepEqual(test.story, []);
     assert.equal(test.service.state().status, "none");
   }
-  assert.equal(area.reaper.children(), 0);
+  assert.equal(area.reaper.watchedCount, 0);
 });
 
 Deno.test("service: an aborted wait is given up, another goes on", async () => {

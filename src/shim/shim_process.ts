@@ -109,7 +109,7 @@ export class ShimProcess {
     }
     await served.leave();
     const reused = reuse && !this.#done && !this.serving && this.#control !== undefined &&
-      this.#options.reaper.children() === 0;
+      this.#options.reaper.watchedCount === 0;
     // Without reuse it leaves although the daemon is there.
     if (!reused && !this.serving) this.#finish();
     return { reused };

@@ -169,8 +169,8 @@ export class Reaper implements Disposable {
     return this.#exited.hasAny;
   }
 
-  /** Returns how many processes are alive that were spawned or are watched. */
-  children(): number {
+  /** Number of processes alive that were spawned or are watched. */
+  get watchedCount(): number {
     return this.#entries.size;
   }
 

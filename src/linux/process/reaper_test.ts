@@ -14,13 +14,13 @@ Deno.test("Reaper: an exit is the code, or 128 + the signal", async () => {
   using reaper = start();
   const code = reaper.spawn(["sh", "-c", "exit 7"]);
   const killed = reaper.spawn(["/bin/sleep", "60"]);
-  assert.equal(reaper.children(), 2);
+  assert.equal(reaper.watchedCount, 2);
   killed.kill(SIGKILL);
   const [first, second] = await Promise.all([code.exited, killed.exited]);
   assert.deepEqual({ ...first, at: "" }, { pid: code.pid, status: 7, at: "" });
   assert.deepEqual({ ...second, at: "" }, { pid: killed.pid, status: 137, signal: 9, at: "" });
   assert.match(first.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });
 
 Deno.test("Reaper: a signal to a process that has been reaped is refused", async () => {
@@ -41,7 +41,7 @@ Deno.test("Reaper: a program that does not exist fails at spawn, by name", () =>
     () => reaper.spawn(["true"], { cwd: "/nowhere" }),
     (error) => isErrno(error, ENOENT) && /true in \/nowhere/.test(error.message),
   );
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });
 
 Deno.test("Reaper: of 500 children at once no exit is lost or mixed up", async () => {
@@ -51,7 +51,7 @@ Deno.test("Reaper: of 500 children at once no exit is lost or mixed up", async (
   const exits = await Promise.all(children.map((child) => child.exited));
   assert.deepEqual(exits.map((exit) => exit.status), codes);
   assert.deepEqual(exits.map((exit) => exit.pid), children.map((child) => child.pid));
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });
 
 Deno.test("Reaper: a process already dead when it is first watched is still told", async () => {
@@ -59,21 +59,21 @@ Deno.test("Reaper: a process already dead when it is first watched is still told
   const pid = spawnProcess(["sh", "-c", "exit 4"]);
   while (!Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z "));
   assert.equal((await reaper.watch(pid)).status, 4);
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });
 
 Deno.test("Reaper: watching a pid that does not exist says so instead of hanging", async () => {
   using reaper = start();
   // Above the kernel's PID_MAX_LIMIT of 2^22.
   await assert.rejects(reaper.watch(2 ** 22 + 1), (error) => isErrno(error, ESRCH));
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });
 
 Deno.test("Reaper: several watchers share an exit", async () => {
   using reaper = start();
   const child = reaper.spawn(["sleep", "60"]);
   const watched = [reaper.watch(child.pid), reaper.watch(child.pid)];
-  assert.equal(reaper.children(), 1);
+  assert.equal(reaper.watchedCount, 1);
   child.kill(SIGTERM);
   for (const exit of watched) assert.equal((await exit).status, 143);
 });
@@ -110,7 +110,7 @@ Deno.test("reaper: an orphan is adopted and its exit is told", async () => {
     ${orphan("exit 9")}
     const watched = reaper.watch(pid);
     end();
-    console.log((await watched).status, reaper.children());`);
+    console.log((await watched).status, reaper.watchedCount);`);
   assert.equal(output, "9 0");
 });
 

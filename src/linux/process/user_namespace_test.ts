@@ -9,7 +9,7 @@ Deno.test("openUserNamespace makes a namespace with these maps, and leaves no pr
   using reaper = Reaper.start({ reapAll: false });
   const maps = { uids: "0 65536 10\n10 90000 1", gids: "0 75536 10" };
   using namespace = await openUserNamespace(reaper, maps);
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
   const fd = fdPath(namespace.fd).replace("self", `${Deno.pid}`);
   const { stdout } = await new Deno.Command("nsenter", {
     args: [
@@ -37,5 +37,5 @@ Deno.test("openUserNamespace says which map the kernel refuses", async () => {
     assert.match(error.message, /uid_map "0 65536 10\\n5 90000 10"/);
     return true;
   });
-  assert.equal(reaper.children(), 0);
+  assert.equal(reaper.watchedCount, 0);
 });

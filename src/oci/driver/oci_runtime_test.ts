@@ -147,7 +147,7 @@ Deno.test("oci runtime: a hung runtime is killed at the timeout, or when the sig
   abort.abort();
   await assert.rejects(call, DeadlineExceededError);
   await assert.rejects(hung.start("a", { signal: AbortSignal.abort() }), DeadlineExceededError);
-  assert.equal(box.reaper.children(), 0);
+  assert.equal(box.reaper.watchedCount, 0);
 });
 
 Deno.test("oci runtime: a call that ends in time is not disturbed by its bounds", async () => {

@@ -23,7 +23,7 @@ async function startByHanging(started: boolean, reason: Error): Promise<string[]
     ended: new AbortController().signal,
     signal: AbortSignal.abort(reason),
   });
-  assert.equal(box.reaper.children(), 0);
+  assert.equal(box.reaper.watchedCount, 0);
   return logged;
 }
 
