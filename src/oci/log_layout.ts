@@ -9,7 +9,7 @@ export function logDir(root: string, id: string): string {
   return `${root}/logs/${id}`;
 }
 
-/** Where berth before 0.2 put the output of a detached container. */
+/** Returns the file to which berth before 0.2 wrote the output of a detached container. */
 export function formerLogPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
 }

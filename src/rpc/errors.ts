@@ -152,7 +152,7 @@ export const ERROR_CLASSES: ReadonlyMap<ErrorKind, ErrorClass> = new Map<ErrorKi
   ["Cancelled", CancelledError],
 ]);
 
-/** `target`: one of the classes, or a class that extends one of them. */
+/** Returns the kind of a class, which is one of the map or extends one of them. */
 function kindOf(target: { readonly prototype: unknown }): ErrorKind {
   for (const [kind, each] of ERROR_CLASSES) {
     if (each === target || target.prototype instanceof each) return kind;

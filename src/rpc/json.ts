@@ -19,7 +19,9 @@ export class LongIntegerError extends SyntaxError {
   override readonly name = "LongIntegerError";
 }
 
-/** Returns whether {@linkcode parseJson} looks at each value of this JSON, which takes it longer. */
+/**
+ * Returns whether {@linkcode parseJson} looks at each value of this JSON, which takes it longer.
+ */
 export function mayHaveLongInteger(text: string): boolean {
   return LONG_INTEGER.test(text);
 }

@@ -10,9 +10,9 @@ const QUIET_MS = 2000;
 const MANY_CALLS = 1000;
 
 /**
- * Trims the memory of a shim once it has started its containers, and after many calls. A megabyte or
- * more is garbage then, which V8 would keep for as long as nothing else happens. A container that is
- * deleted before costs no time for this.
+ * Trims the memory of a shim once it has started its containers, and after many calls. A megabyte
+ * or more is garbage then, which V8 would keep for as long as nothing else happens. A container
+ * that is deleted before costs no time for this.
  */
 export class MemoryTrim implements Disposable {
   #timer: Disposable | undefined;

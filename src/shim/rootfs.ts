@@ -93,8 +93,8 @@ export async function unmountRootfs({ record, paths: { rootfs } }: ProcessContex
 }
 
 /**
- * Unmounts everything that is mounted at `rootfs` itself. Returns whether nothing else is in the way.
- * This spares the look at the mount table, which grows with the number of containers.
+ * Unmounts everything that is mounted at `rootfs` itself. Returns whether nothing else is in the
+ * way. This spares the look at the mount table, which grows with the number of containers.
  */
 function unmountFlat(rootfs: string): boolean {
   try {

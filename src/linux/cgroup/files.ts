@@ -91,7 +91,7 @@ export type Defined<T> =
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
 
-/** `value` without the members that are `undefined`: what is not known is absent. */
+/** Returns `value` without the members that are `undefined`. */
 export function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(value).filter(([, each]) => each !== undefined),

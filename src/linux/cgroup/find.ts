@@ -80,9 +80,9 @@ export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup
 }
 
 /**
- * Returns the cgroup that an OCI spec names by an absolute path (linux.cgroupsPath, cgroupfs driver),
- * as far as it is there: a runtime makes a directory of that path in each hierarchy. Undefined where
- * none is there.
+ * Returns the cgroup that an OCI spec names by an absolute path (linux.cgroupsPath, cgroupfs
+ * driver), as far as it is there: a runtime makes a directory of that path in each hierarchy.
+ * Undefined where none is there.
  */
 export function cgroupAt(
   path: string,
@@ -105,7 +105,7 @@ function versionOf(paths: Readonly<Record<string, string>>): 1 | 2 {
   return Object.keys(paths).some(isController) ? 1 : 2;
 }
 
-/** proc_pid_cgroup: `hierarchy-id:controllers:path` a line, no controllers meaning v2. */
+/** Returns the cgroup of a process by controllers (proc_pid_cgroup(5)), which are empty for v2. */
 function readMembership(path: string): ReadonlyMap<string, string> | undefined {
   const text = readProc(path);
   return text === undefined ? undefined : new Map(

@@ -45,7 +45,7 @@ export interface OomMemory {
   usage(path: string): number | undefined;
 }
 
-/** `undefined` where there is no memory controller. */
+/** Returns the memory of a cgroup; `undefined` where there is no memory controller. */
 export function oomMemory({ paths: { memory, unified } }: Cgroup): OomMemory | undefined {
   if (memory !== undefined) return memoryV1(memory);
   if (unified === undefined || v2.memoryUsage(unified) === undefined) return undefined;
@@ -89,9 +89,10 @@ function family(path: string, file: string): string[] {
 }
 
 /**
- * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signaled when the
- * limit of the cgroup or of one above it leads to an OOM (Documentation/admin-guide/cgroup-v1/
- * memory.rst, 10. OOM Control), and when the cgroup is removed.
+ * Returns an eventfd, which cgroup.event_control ("<eventfd> <fd of memory.oom_control>") has
+ * signaled when the limit of the cgroup or of one above it leads to an OOM
+ * (Documentation/admin-guide/cgroup-v1/ memory.rst, 10. OOM Control), and when the cgroup is
+ * removed.
  */
 function armEventControl(path: string): number {
   using event = new OwnedFd(check(() => libc().eventfd(0, O_CLOEXEC | O_NONBLOCK), "eventfd"));
@@ -103,8 +104,8 @@ function armEventControl(path: string): number {
 }
 
 /**
- * Returns an inotify(7) fd that becomes readable whenever a counter in memory.events grows, for which
- * the kernel reports a change of the file.
+ * Returns an inotify(7) fd that becomes readable whenever a counter in memory.events grows, for
+ * which the kernel reports a change of the file.
  */
 function armInotify(path: string): number {
   using inotify = new OwnedFd(

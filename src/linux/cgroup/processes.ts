@@ -10,7 +10,7 @@ import { SIGKILL } from "../process/signals.ts";
 /** The hierarchies to ask for processes, best first: those that every runtime puts them in. */
 const ASKED = ["freezer", "pids", "memory", "cpu", "devices", "name=systemd", "unified"];
 
-/** Pids of all processes in a cgroup and below it, ascending; none once it is gone. */
+/** Returns the pids of all processes in a cgroup and below it, ascending; none once it is gone. */
 export function pids({ paths }: Cgroup): number[] {
   const name = ASKED.find((each) => paths[each] !== undefined) ?? Object.keys(paths)[0];
   const path = name === undefined ? undefined : paths[name];
@@ -158,7 +158,7 @@ export async function remove({ paths }: Cgroup, options: PatienceOptions = {}): 
   throw new LinuxError(EBUSY, "rmdir", path);
 }
 
-/** @returns whether nothing is left of it */
+/** Removes a cgroup and all below it. Returns whether nothing is left. */
 function removeTree(path: string): boolean {
   for (const dir of subtree(path).reverse()) {
     try {

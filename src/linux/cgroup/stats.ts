@@ -20,7 +20,7 @@ export function readStats({ paths }: Cgroup): CgroupStats {
   return stats;
 }
 
-/** Bytes in use; `undefined` without a memory controller. */
+/** Returns the bytes in use; `undefined` without a memory controller. */
 export function memoryUsage({ paths }: Cgroup): number | undefined {
   return paths.memory ? v1.memoryUsage(paths.memory) : v2.memoryUsage(paths.unified);
 }

@@ -11,7 +11,9 @@ import {
 // The files of cgroup v1, Documentation/admin-guide/cgroup-v1/{cpuacct,memory,blkio-controller}.rst
 // and Documentation/scheduler/sched-bwc.rst. CPU times are nanoseconds.
 
-/** CPU figures; usage is cpuacct's, throttling cpu's, often but not always the same directory. */
+/**
+ * Reads the CPU figures; cpuacct, with usage, and cpu, with throttling, often share a directory.
+ */
 export function readCpu(
   { cpuacct, cpu }: Readonly<Record<string, string>>,
 ): CpuStats | undefined {
@@ -32,7 +34,7 @@ function usec(nanoseconds: number | undefined): number | undefined {
   return nanoseconds === undefined ? undefined : nanoseconds / 1000;
 }
 
-/** Memory figures, those of cgroups below included (`total_…`). */
+/** Reads the memory figures, those of cgroups below included (`total_…`). */
 export function readMemory(path: string): MemoryStats | undefined {
   const usageBytes = memoryUsage(path);
   if (usageBytes === undefined) return undefined;
@@ -48,7 +50,7 @@ export function readMemory(path: string): MemoryStats | undefined {
   });
 }
 
-/** Bytes in use. */
+/** Returns the bytes in use. */
 export function memoryUsage(path: string): number | undefined {
   return readNumber(`${path}/memory.usage_in_bytes`);
 }
@@ -63,13 +65,16 @@ export function memoryLimit(path: string): number | undefined {
   return readLimit(`${path}/memory.limit_in_bytes`);
 }
 
-/** OOM kills; v1 counts each only in the cgroup of the process, so those below are added up. */
+/** Returns the number of OOM kills; v1 counts each in the cgroup of the process alone. */
 export function oomKills(path: string): number | undefined {
   const counts = [...oomCounts(path).values()];
   return counts.length === 0 ? undefined : counts.reduce((sum, kills) => sum + kills);
 }
 
-/** OOM kills that the cgroup and each below it has counted; a count goes with its cgroup. */
+/**
+ * Returns the OOM kills that the cgroup and each below it has counted; a count goes with its
+ * cgroup.
+ */
 export function oomCounts(path: string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const dir of subtree(path)) {
@@ -85,7 +90,7 @@ export function limitHits(path: string): number {
     (readNumber(`${path}/memory.memsw.failcnt`) ?? 0);
 }
 
-/** Block IO as blk-throttle counts it, whatever the IO scheduler. */
+/** Reads the block IO as blk-throttle counts it, whatever the IO scheduler. */
 export function readIo(path: string): IoStats | undefined {
   const bytes = readIoFile(path, "io_service_bytes");
   const operations = readIoFile(path, "io_serviced");
@@ -109,7 +114,7 @@ export function readIo(path: string): IoStats | undefined {
   return sumIoStats([...devices.values()]);
 }
 
-/** Lines `8:0 Read 4096`; the last one, `Total 4096`, is not of a device. */
+/** Reads lines such as `8:0 Read 4096`; the last one, `Total 4096`, is not of a device. */
 function readIoFile(path: string, file: string) {
   const text = readText(`${path}/blkio.throttle.${file}_recursive`) ??
     readText(`${path}/blkio.throttle.${file}`);

@@ -12,7 +12,7 @@ import {
 // The files of cgroup v2, Documentation/admin-guide/cgroup-v2.rst. Figures are of the cgroup and of
 // all below it. CPU times are microseconds.
 
-/** CPU figures; those of the limit only where the cpu controller is enabled. */
+/** Reads the CPU figures; those of the limit only where the cpu controller is enabled. */
 export function readCpu(path: string): CpuStats | undefined {
   const stat = readKeyed(`${path}/cpu.stat`);
   const usageUsec = stat.get("usage_usec");
@@ -27,7 +27,7 @@ export function readCpu(path: string): CpuStats | undefined {
   });
 }
 
-/** Memory figures. */
+/** Reads the memory figures. */
 export function readMemory(path: string): MemoryStats | undefined {
   const usageBytes = memoryUsage(path);
   if (usageBytes === undefined) return undefined;
@@ -43,7 +43,7 @@ export function readMemory(path: string): MemoryStats | undefined {
   });
 }
 
-/** Bytes in use. */
+/** Returns the bytes in use. */
 export function memoryUsage(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readNumber(`${path}/memory.current`);
 }
@@ -58,7 +58,7 @@ export function memoryLimit(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readLimit(`${path}/memory.max`);
 }
 
-/** OOM kills, those below included. */
+/** Returns the number of OOM kills, those below included. */
 export function oomKills(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readKeyed(`${path}/memory.events`).get("oom_kill");
 }
@@ -68,7 +68,7 @@ export function limitHits(path: string): number {
   return readKeyed(`${path}/memory.events.local`).get("oom") ?? 0;
 }
 
-/** Tasks; v1 has the same two files. */
+/** Reads the number of tasks; v1 has the same two files. */
 export function readPids(path: string | undefined): PidsStats | undefined {
   const current = path === undefined ? undefined : readNumber(`${path}/pids.current`);
   return current === undefined
@@ -76,7 +76,7 @@ export function readPids(path: string | undefined): PidsStats | undefined {
     : defined({ current, limit: readLimit(`${path}/pids.max`) });
 }
 
-/** Block IO. Lines are `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0`. */
+/** Reads the block IO. Lines are `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0`. */
 export function readIo(path: string): IoStats | undefined {
   const text = readText(`${path}/io.stat`);
   if (text === undefined) return undefined;

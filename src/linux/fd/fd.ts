@@ -65,7 +65,7 @@ const FD_CLOEXEC = 1;
 const MFD_CLOEXEC = 1;
 
 /**
- * open(2), always with O_CLOEXEC: what a child should have is given to it by spawn. A FIFO opened
+ * Opens a file, open(2), always with O_CLOEXEC: a child is given its fds by spawn. A FIFO opened
  * without O_NONBLOCK stops the whole process until the other end is there.
  *
  * @throws LinuxError
@@ -76,7 +76,7 @@ export function open(path: string, flags: number, mode = 0o600): number {
 }
 
 /**
- * close(2). Never retried: on Linux the fd is gone even after EINTR.
+ * Closes an fd, close(2). Never retried: on Linux the fd is gone even after EINTR.
  *
  * @throws LinuxError EBADF, which is a bug of the caller: another owner's fd was nearly closed
  */
@@ -86,7 +86,7 @@ export function close(fd: number): void {
 }
 
 /**
- * read(2) into `buffer`; the count of bytes, 0 at the end of the file.
+ * Reads into `buffer`, read(2). Returns the number of bytes, 0 at the end of the file.
  *
  * @throws LinuxError EAGAIN when nothing is there and the fd is O_NONBLOCK; EIO from a pty master
  *   whose last slave is closed; …
@@ -96,8 +96,8 @@ export function read(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
- * Reads what is there from an O_NONBLOCK fd: undefined if nothing is yet, 0 at the end, for which EIO
- * stands where the fd is a pty's master.
+ * Reads from an O_NONBLOCK fd as much as is there: undefined if nothing is yet, 0 at the end, for
+ * which EIO stands where the fd is a pty's master.
  *
  * @throws LinuxError
  */
@@ -112,7 +112,7 @@ export function readAvailable(fd: number, buffer: Uint8Array<ArrayBuffer>): numb
 }
 
 /**
- * write(2); the count of bytes that were taken, which may be fewer than given.
+ * Writes, write(2). Returns the number of bytes that were taken, which may be fewer than given.
  *
  * @throws LinuxError EAGAIN when nothing fits and the fd is O_NONBLOCK; EPIPE without a reader; …
  */
@@ -193,7 +193,7 @@ export function closeOnExecAll(): void {
 }
 
 /**
- * pipe2(2), always CLOEXEC; `flags` may add O_NONBLOCK.
+ * Makes a pipe, pipe2(2), always CLOEXEC; `flags` may add O_NONBLOCK.
  *
  * @throws LinuxError
  */
@@ -205,7 +205,8 @@ export function pipe2(flags = 0): { read: number; write: number } {
 }
 
 /**
- * memfd_create(2): an anonymous file in memory, CLOEXEC, for a child's output of unknown length.
+ * Makes an anonymous file in memory, memfd_create(2), CLOEXEC, for a child's output of unknown
+ * length.
  *
  * @throws LinuxError
  */
@@ -214,7 +215,7 @@ export function memfd(name: string): number {
 }
 
 /**
- * Everything in a regular file or memfd from its start, wherever its offset stands.
+ * Returns everything in a regular file or memfd from its start, wherever its offset stands.
  *
  * @throws LinuxError
  */

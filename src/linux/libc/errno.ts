@@ -223,8 +223,8 @@ export function errnoNameOf(error: unknown): string | undefined {
 }
 
 /**
- * Returns the meaning of the errno of a {@linkcode LinuxError} or of a system's error of Deno, such as
- * `read-only file system`. Undefined for an error that has none.
+ * Returns the meaning of the errno of a {@linkcode LinuxError} or of a system's error of Deno, such
+ * as `read-only file system`. Undefined for an error that has none.
  */
 export function errnoMessageOf(error: unknown): string | undefined {
   if (error instanceof LinuxError) return errnoMessage(error.errno);

@@ -34,9 +34,9 @@ function once<T>(make: () => T): () => T {
 }
 
 /**
- * errno of this thread. Only right directly after a synchronous call that failed: later calls
- * overwrite it, and a `nonblocking` call fails on another thread, so its errno is lost. For calls
- * that cannot be made again; all others take it by {@linkcode attempt}.
+ * Returns the errno of this thread. Only right directly after a synchronous call that failed: later
+ * calls overwrite it, and a `nonblocking` call fails on another thread, so its errno is lost. For
+ * calls that cannot be made again; all others take it by {@linkcode attempt}.
  */
 export function errno(): number {
   return locateErrno().getInt32();
@@ -83,7 +83,7 @@ export function retry(call: () => number, syscall: string, what?: string): numbe
 }
 
 /**
- * `text` as a C string (UTF-8, NUL-terminated).
+ * Returns `text` as a C string (UTF-8, NUL-terminated).
  *
  * @throws LinuxError EINVAL when it has a NUL inside: the kernel would see another, shorter name
  */
@@ -94,9 +94,9 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
 
 /**
  * Returns the address of the first byte of `buffer`, valid while that is referenced. A caller that
- * hands it to a call inside another buffer has to touch `buffer` afterwards: {@linkcode keepAlive}. A
- * buffer that is only passed by its address counts as unused to the optimizer, and may be collected
- * before the call.
+ * hands it to a call inside another buffer has to touch `buffer` afterwards: {@linkcode keepAlive}.
+ * A buffer that is only passed by its address counts as unused to the optimizer, and may be
+ * collected before the call.
  */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
@@ -112,8 +112,8 @@ export function keepAlive(...buffers: readonly Uint8Array<ArrayBuffer>[]): void 
 }
 
 /**
- * `texts` as a NULL-terminated `char *[]`, pointers and strings in one block: the pointers hold for
- * as long as the returned buffer is referenced.
+ * Returns `texts` as a NULL-terminated `char *[]`, pointers and strings in one block: the pointers
+ * hold for as long as the returned buffer is referenced.
  */
 export function cstringArray(texts: readonly string[]): Uint8Array<ArrayBuffer> {
   const strings = texts.map(cstring);

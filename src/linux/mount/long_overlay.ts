@@ -143,8 +143,8 @@ export function mountLongOverlay(
 }
 
 /**
- * Messages of kernels that lack `lowerdir+`, by fsconfig(2): of those to whom overlays are new there
- * (Linux 6.5), and those where all options have to fit in a page together, as for mount(2)
+ * Messages of kernels that lack `lowerdir+`, by fsconfig(2): of those to whom overlays are new
+ * there (Linux 6.5), and those where all options have to fit in a page together, as for mount(2)
  * (legacy_parse_param, fs/fs_context.c).
  */
 const UNKNOWN_OPTION = /unknown parameter 'lowerdir\+'|VFS: Legacy: /i;
@@ -173,7 +173,9 @@ function configure(fd: number, what: string, cmd: number, key?: string, value?: 
   }
 }
 
-/** Returns the kernel's message on a failure, which it hands out by read(2): `e overlay: …` lines. */
+/**
+ * Returns the kernel's message on a failure, which it hands out by read(2): `e overlay: …` lines.
+ */
 function messages(fd: number): string {
   const buffer = new Uint8Array(4096);
   try {

@@ -52,14 +52,16 @@ export const MAX_LINKS = 40;
 /** The longest target of a symlink with its NUL, PATH_MAX of include/uapi/linux/limits.h. */
 const PATH_MAX = 4096;
 
-/** Begins the path of a root directory that this process holds open, which tells nobody anything. */
+/**
+ * Begins the path of a root directory that this process holds open, which tells nobody anything.
+ */
 const FD_DIR = "/proc/self/fd/";
 
 /** Whether {@linkcode openInRoot} makes what is missing. */
 export interface OpenInRootOptions {
   /**
-   * The kind that a missing last name is made as: a directory (0755) or an empty file (0644). Missing
-   * directories on the way to it are made too. Left out, nothing is made.
+   * The kind that a missing last name is made as: a directory (0755) or an empty file (0644).
+   * Missing directories on the way to it are made too. Left out, nothing is made.
    */
   readonly create?: "directory" | "file";
 }
@@ -196,7 +198,7 @@ function makeFile(dirfd: number, name: string, what: string): void {
   }
 }
 
-/** @returns false where somebody else was faster */
+/** Makes a directory. Returns false where another process was faster. */
 function makeDirectory(dirfd: number, name: string, what: string): boolean {
   const text = cstring(name);
   try {

@@ -25,7 +25,9 @@ export const MS_RDONLY = 1 << 0,
 
 const ATIME = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
 
-/** The flags that each option of mount(8) sets and clears; of two that contradict, the later wins. */
+/**
+ * The flags that each option of mount(8) sets and clears; of two that contradict, the later wins.
+ */
 const FLAGS: Readonly<Record<string, readonly [set: number, clear: number]>> = {
   defaults: [0, 0],
   ro: [MS_RDONLY, 0],

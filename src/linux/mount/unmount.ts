@@ -35,8 +35,9 @@ export function unmount(target: string, options: UnmountOptions = {}): void {
 }
 
 /**
- * Mount points at or below `dir`, in the order in which to unmount them; a path with two mounts on
- * each other is there twice. Empty where `dir` does not exist. Reads the whole mount table.
+ * Returns the mount points at or below `dir`, in the order in which to unmount them; a path with
+ * two mounts on each other is there twice. Empty where `dir` does not exist. Reads the whole mount
+ * table.
  */
 export function mountsUnder(dir: string): string[] {
   const real = ifThere(() => Deno.realPathSync(dir));

@@ -19,8 +19,8 @@ const prctlLibc = lazyLibc({
 const PR_SET_DUMPABLE = 4, PR_SET_CHILD_SUBREAPER = 36;
 
 /**
- * When a process started, in clock ticks after boot (field 22 of proc_pid_stat(5)); with its pid
- * it names the process for good. `undefined` when there is none; a zombie still has one.
+ * Returns when a process started, in clock ticks after boot (field 22 of proc_pid_stat(5)); with
+ * its pid that names the process for good. `undefined` when there is none; a zombie still has one.
  *
  * @throws LinuxError when /proc cannot be read
  */
@@ -39,8 +39,8 @@ export function isAlive(pid: number, startTime: number): boolean {
 }
 
 /**
- * Exit code or 128+signal of a process that has exited and is not reaped yet, whosever child it is
- * (field 52 of proc_pid_stat(5)). `undefined` of any other.
+ * Returns the exit code or 128+signal of a process that has exited and is not reaped yet, whosever
+ * child it is (field 52 of proc_pid_stat(5)). `undefined` of any other.
  *
  * @throws LinuxError when /proc cannot be read
  */
@@ -50,8 +50,8 @@ export function zombieStatus(pid: number): number | undefined {
 }
 
 /**
- * kill(2) of one process; signal 0 only checks whether the process can be signaled. Pids that mean
- * a group or every process (0 and below) are refused.
+ * Signals one process, kill(2); signal 0 only checks whether the process can be signaled. Pids that
+ * mean a group or every process (0 and below) are refused.
  *
  * @throws LinuxError ESRCH when there is no such process; EPERM; EINVAL
  */
@@ -117,7 +117,7 @@ export function prctlNotDumpable(): void {
 }
 
 /**
- * Name of this process in `ps` and /proc/self/comm; the kernel keeps 15 bytes of it.
+ * Sets the name of this process in `ps` and /proc/self/comm; the kernel keeps 15 bytes of it.
  *
  * @throws LinuxError
  */

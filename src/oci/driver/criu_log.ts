@@ -42,7 +42,10 @@ function lastErrors(text: string): string[] {
   return (errors.length > 0 ? errors : lines).slice(-LINES);
 }
 
-/** Milliseconds since the epoch; undefined where there is no such file, whatever the reason. */
+/**
+ * Returns the time of the last change in milliseconds since the epoch; undefined where there is no
+ * such file, whatever the reason.
+ */
 function modifiedAt(path: string): number | undefined {
   // A fault of the path is for the runtime to report.
   return tryStat(path)?.mtime?.getTime();

@@ -112,7 +112,9 @@ export function fifoPassage(path: string, pid: number): InitProgress {
   }
 }
 
-/** By the permissions of its link (proc_pid_fd(5)), which needs no fd; false once it is closed. */
+/**
+ * Returns whether an fd is O_PATH, by its link in /proc (proc_pid_fd(5)); false once it is closed.
+ */
 function isPathOnly(link: string): boolean {
   const mode = tryLstat(link)?.mode;
   return mode !== undefined && mode !== null && (mode & 0o600) === 0;

@@ -170,7 +170,9 @@ export class OciRuntime {
     return parseState(text);
   }
 
-  /** Returns the runtime's features as JSON (OCI runtime spec, "Features"); not every runtime knows. */
+  /**
+   * Returns the runtime's features as JSON (OCI runtime spec, "Features"); not every runtime knows.
+   */
   async features(): Promise<string> {
     return await this.#call({ subcommand: "features", args: ["features"], output: "stdout" });
   }

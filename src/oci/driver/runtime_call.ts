@@ -87,7 +87,9 @@ const NOT_STARTED = -1;
 /** How much of a failed call's stderr goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 4096;
 
-/** Errors of execve(2) for a file that cannot be run. Others are the machine's: EAGAIN, ENOMEM, … */
+/**
+ * Errors of execve(2) for a file that cannot be run. Others are the machine's: EAGAIN, ENOMEM, …
+ */
 const UNFIT = [
   ENOENT,
   ENOTDIR,

@@ -105,7 +105,7 @@ function isMet(condition: SeccompCondition = {}, target: SeccompTarget, arch: st
     (minKernel === undefined || isAtLeast(target.kernel, minKernel));
 }
 
-/** One that is met is enough. */
+/** Returns whether one of the conditions is met, which is enough. */
 function isExcluded(
   condition: SeccompCondition = {},
   target: SeccompTarget,

@@ -214,8 +214,8 @@ function hasCgroupNamespaces(): boolean {
 }
 
 /**
- * Returns whether /sys has to be the host's: root of a user namespace mounts one for a network of its
- * own only.
+ * Returns whether /sys has to be the host's: root of a user namespace mounts one for a network of
+ * its own only.
  */
 function boundSys({ userNamespace, ownNetwork = true }: DefaultSpecOptions): boolean {
   return userNamespace !== undefined && !ownNetwork;

@@ -4,7 +4,9 @@ import type { HostUser } from "../bundle_layout.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
 
-/** The annotation that names the signal which asks a container to end (image-spec, annotations.md). */
+/**
+ * The annotation that names the signal which asks a container to end (image-spec, annotations.md).
+ */
 export const STOP_SIGNAL_ANNOTATION = "org.opencontainers.image.stopSignal";
 
 /** A spec of which nothing is known but that it is a JSON object. */

@@ -146,9 +146,9 @@ function fields(text: string): string[][] {
 
 /**
  * Reads a file of the rootfs; empty if it is not there, undefined if it is too large. Symlinks and `..`
- * stay inside, so that the host's own file is never taken for the container's. The container may have
- * put anything there: a FIFO, which to open would wait forever, or a device. Only a regular file is
- * read, and no more of it than such a file holds.
+ * stay inside, so that the host's own file is never taken for the container's. The container may
+ * have put anything there: a FIFO, which to open would wait forever, or a device. Only a regular
+ * file is read, and no more of it than such a file holds.
  */
 function readInside(rootfs: string, path: string): string | undefined {
   const found = atInside(rootfs, path, (file) => {

@@ -52,8 +52,8 @@ interface Parsed {
 }
 
 /**
- * Works out the restrictions of a container. Without options: docker's capabilities, its seccomp profile
- * for the machine's own architecture, its masked paths, and noNewPrivileges.
+ * Works out the restrictions of a container. Without options: docker's capabilities, its seccomp
+ * profile for the machine's own architecture, its masked paths, and noNewPrivileges.
  *
  * @throws {InvalidParamsError} naming the option that does not fit.
  */

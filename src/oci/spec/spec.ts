@@ -10,14 +10,18 @@ const MOST_BAD = 20;
 /** Strings with a NUL that are reported. */
 const MOST_NUL = 50;
 
-/** An array of `item`. Checking stops after a few elements that do not fit. */
+/**
+ * Returns the schema of an array of `item`. Checking stops after a few elements that do not fit.
+ */
 function list<T extends z.ZodType>(item: T) {
   return bounded<z.output<T>>((value) => item.safeParse(value).error?.issues ?? []);
 }
 
 const NO_STRING = [{ path: [], message: "must be a string" }];
 
-/** An array of strings, of which there can be very many: each costs nothing to speak of. */
+/**
+ * Returns the schema of an array of strings. There can be very many: each costs hardly anything.
+ */
 function strings() {
   return bounded<string>((value) => typeof value === "string" ? [] : NO_STRING);
 }
@@ -157,7 +161,9 @@ function issuesOf(schema: z.ZodType, value: unknown): SpecIssue[] {
   }));
 }
 
-/** Strings with a NUL, at any depth: the runtime passes on what is before it, or fails much later. */
+/**
+ * Finds strings with a NUL, at any depth, which the runtime would cut there, or refuse much later.
+ */
 function nulIssues(value: unknown): SpecIssue[] {
   const issues: SpecIssue[] = [];
   // No recursion: the depth is up to the sender.

@@ -87,7 +87,7 @@ function inRow(ranges: readonly Range[]): IdMapping[] {
   });
 }
 
-/** A number that is the same for the same text. */
+/** Returns a number that is the same for the same text. */
 function hash(text: string): number {
   let value = 0;
   for (const char of text) value = (value * 31 + (char.codePointAt(0) ?? 0)) % 0x7fffffff;

@@ -115,10 +115,10 @@ export class Peer implements Disposable {
 
   /**
    * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
-   * {@linkcode UnavailableError} when the connection is or goes away, whose message and cause are the
-   * last error that the other end sent, such as that there are too many connections;
-   * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells
-   * the other end of the last two, which then aborts the signal of its handler.
+   * {@linkcode UnavailableError} when the connection is or goes away, whose message and cause are
+   * the last error that the other end sent, such as that there are too many connections; {@linkcode
+   * DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells the
+   * other end of the last two, which then aborts the signal of its handler.
    */
   call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
     return this.#outbound.call(method, params, options);
@@ -261,7 +261,9 @@ export class Peer implements Disposable {
   }
 }
 
-/** Size of the buffer for the next read, where one of `size` bytes has taken `count`. */
+/**
+ * Returns the size of the buffer for the next read, where one of `size` bytes has taken `count`.
+ */
 function nextBuffer(size: number, count: number): number {
   if (count === size) return Math.min(size * 4, LARGEST_BUFFER);
   return count <= FIRST_BUFFER ? FIRST_BUFFER : size;

@@ -144,7 +144,7 @@ export class LineWriter {
   }
 }
 
-/** Where a piece of about {@linkcode BATCH} units ends that begins at `start`. */
+/** Returns the end of a piece of about twice {@linkcode BATCH} units that begins at `start`. */
 function endOfPiece(text: string, start: number): number {
   const end = start + 2 * BATCH;
   if (end >= text.length) return text.length;

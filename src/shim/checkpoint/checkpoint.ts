@@ -20,8 +20,8 @@ interface Checkpointed {
 }
 
 /**
- * Tells CRIU which open files of the container are outside of it: the other ends of its stdio. Writes
- * into the checkpoint which these are.
+ * Tells CRIU which open files of the container are outside of it: the other ends of its stdio.
+ * Writes into the checkpoint which these are.
  *
  * @param pids the container's processes, init first.
  */

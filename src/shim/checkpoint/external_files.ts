@@ -59,7 +59,9 @@ function fdsOf(pid: number): number[] {
   return entries.map(({ name }) => Number(name)).sort((a, b) => a - b);
 }
 
-/** Returns the mount and inode of an open file; undefined unless it is a file or a FIFO with a name. */
+/**
+ * Returns the mount and inode of an open file; undefined unless it is a file or a FIFO with a name.
+ */
 function lookAt(pid: number, fd: number) {
   const link = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
   // "pipe:[1]" and the like have no path; CRIU knows what to do with them, as with memfds.
@@ -72,9 +74,9 @@ function lookAt(pid: number, fd: number) {
 }
 
 /**
- * Returns the result of `look` below /proc; undefined where the process or the fd is gone. Of a process
- * that has ended and is not reaped, the kernel refuses to open some files with EINVAL, such as
- * `mountinfo`.
+ * Returns the result of `look` below /proc; undefined where the process or the fd is gone. Of a
+ * process that has ended and is not reaped, the kernel refuses to open some files with EINVAL, such
+ * as `mountinfo`.
  */
 export function readOrNothing<T>(look: () => T): T | undefined {
   try {

@@ -67,8 +67,8 @@ export class ShimCgroup {
   }
 
   /**
-   * Returns the cgroup: while init lives, and later if it was found before. That of an exiting process
-   * cannot be found, though other processes may still be in it.
+   * Returns the cgroup: while init lives, and later if it was found before. That of an exiting
+   * process cannot be found, though other processes may still be in it.
    */
   find(): Cgroup | undefined {
     return this.#find() ?? this.#cgroup;

@@ -22,7 +22,9 @@ const BURST = 32;
 /** The most that is drained, in bytes; more than a FIFO holds was written meanwhile. */
 const MOST_AT_ONCE = 2 * CAPACITY;
 
-/** Takes bytes that were read. Returns undefined when it is done with them, else a promise of that. */
+/**
+ * Takes bytes that were read. Returns undefined when it is done with them, else a promise of that.
+ */
 export type FifoSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
 
 /**

@@ -29,7 +29,10 @@ interface PendingWrite {
   /** The encoded records, of which the first `written` bytes are in the file. */
   output: Uint8Array<ArrayBuffer>;
   written: number;
-  /** Position in the output at which the file may be rotated: behind the record that continues a line. */
+  /**
+   * Position in the output at which the file may be rotated: behind the record that continues a
+   * line.
+   */
   roomAt: number;
 }
 

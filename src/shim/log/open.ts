@@ -61,7 +61,9 @@ export function adoptCopiedStdio(options: OpenStdioOptions, alive: boolean): Std
   return CopiedStdio.adopt(copiedOptions(options), alive);
 }
 
-/** Where the process itself can write the log, so that nothing has to be copied; or undefined. */
+/**
+ * Returns the stdio with which the process writes the log itself; undefined if it has to be copied.
+ */
 function directStdio(stdio: StdioPaths, log: LogRecord | undefined): StdioPaths | undefined {
   if (log === undefined || log.driver === "cri") return undefined;
   if (stdio.stdout !== "" || stdio.stderr !== "") return undefined;
@@ -81,7 +83,7 @@ function copiedOptions(options: OpenStdioOptions): CopiedStdioOptions {
 
 type Report = OpenStdioOptions["report"];
 
-/** Each stream goes to the log, and to the client's FIFO while that is read. */
+/** Returns sinks that write to the log, and to the client's FIFO while that is read. */
 function logSinks(
   stdio: StdioPaths,
   log: LogRecord,
@@ -102,7 +104,7 @@ function logSinks(
   }));
 }
 
-/** Each stream that is to be appended to a file goes there. */
+/** Returns a sink for each stream that is appended to a file. */
 function fileSinks(
   stdio: StdioPaths,
   resources: DisposableStack,

@@ -29,7 +29,10 @@ export class AdoptedStdio extends HeldStdio {
   }
 }
 
-/** Returns what `hold` opens; undefined where the FIFO was removed, or the process has closed its end. */
+/**
+ * Returns what `hold` opens; undefined where the FIFO was removed, or the process has closed its
+ * end.
+ */
 function unlessGone<T>(hold: () => T): T | undefined {
   try {
     return hold();

@@ -120,7 +120,11 @@ export function openStdinFifo(path: string, flags: number): { reading: number; w
   }
 }
 
-/** @throws {InvalidParamsError} naming the stdio if there is no FIFO at `path`. */
+/**
+ * Checks that there is a FIFO at `path`.
+ *
+ * @throws {InvalidParamsError} naming the stdio if there is none.
+ */
 export function checkFifo(name: string, path: string): void {
   let fifo: boolean;
   try {
