@@ -73,7 +73,7 @@ const shim = z.strictObject({
     "Maximum number of shims kept for reuse after their container was deleted.",
   ),
   timeout: seconds.default(10).describe(
-    "Timeout for the answers of a shim, in seconds. A shim that exceeds it is considered unresponsive.",
+    "Timeout for the answers of a shim, in seconds. A shim that exceeds it is considered unresponsive. A shim that starts has at least 30 seconds.",
   ),
   on_death: z.enum(["kill", "adopt"]).default("kill").describe(
     "What to do with the container of a shim that died: `kill` it, or `adopt` it with a new shim.",

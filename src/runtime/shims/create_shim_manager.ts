@@ -6,6 +6,7 @@ import { type FindGroup, ProcessShimManager } from "./process_shim_manager.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
 import { shimEnvironment, shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";
+import { startTimeout } from "./shim_starter.ts";
 import type { ShimManager } from "./shim_manager.ts";
 
 /** The config, and the parts of the daemon that shims are started with. */
@@ -34,6 +35,7 @@ export async function createShimManager(options: ShimManagerOptions): Promise<Sh
     warm,
     keep,
     env: shimEnvironment(reaper.childFileLimit),
+    withinMs: startTimeout(timeouts.answer),
     onStarted: shimPlacement(config.shim, (argv, spawnOptions) => reaper.spawn(argv, spawnOptions)),
   });
   return new ProcessShimManager(pool, timeouts, findGroup);

@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError, UnavailableError } from "../../rpc/errors.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
-import { ShimStarter, START_TIMEOUT } from "./shim_starter.ts";
+import { ShimStarter } from "./shim_starter.ts";
 import type { IdleShim, ShimStartOptions } from "./shim_starter.ts";
 
 /** How a {@linkcode ShimPool} is set up. */
@@ -76,7 +76,7 @@ export class ShimPool implements AsyncDisposable {
       this.#fill();
       try {
         await shim.peer.call("shim.serve", adopt ? { bundle, adopt } : { bundle }, {
-          timeoutMs: START_TIMEOUT,
+          timeoutMs: this.#options.withinMs,
         });
         return shim.pid;
       } catch (error) {

@@ -21,8 +21,8 @@ export interface ShimStartOptions {
   readonly reaper: Reaper;
   /** Called with the pid of each shim that was started. */
   readonly onStarted?: (pid: number) => void;
-  /** How long a shim may take until it dials in, in milliseconds; {@linkcode START_TIMEOUT} if left out. */
-  readonly withinMs?: number;
+  /** How long a started shim may take to dial in, or to answer then, in milliseconds. */
+  readonly withinMs: number;
 }
 
 /** A shim process that serves no container, reached over the connection that it dialed. */
@@ -41,8 +41,13 @@ export interface ShimStartListener {
   ended(pid: number, livedFor: number): void;
 }
 
-/** How long a started shim may take to dial in, or to answer then, in milliseconds. */
-export const START_TIMEOUT = 30_000;
+/**
+ * Returns how long a shim may take to start, in milliseconds: half a minute, or as long as any answer
+ * of a shim where the config gives these longer, as it does for a slow machine.
+ */
+export function startTimeout(answerMs: number): number {
+  return Math.max(30_000, answerMs);
+}
 
 /** Starts shim processes, which dial the daemon once they are ready. */
 export class ShimStarter implements AsyncDisposable {
@@ -79,7 +84,7 @@ export class ShimStarter implements AsyncDisposable {
 
   /** Starts a shim. The listener hears whether it gets ready. */
   start(): void {
-    const { self, state, reaper, env, withinMs = START_TIMEOUT } = this.#options;
+    const { self, state, reaper, env, withinMs } = this.#options;
     const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
     let child: Child;
     try {
@@ -123,7 +128,9 @@ export class ShimStarter implements AsyncDisposable {
     let pid: number;
     try {
       const { call } = typedClient<ShimContract>(peer);
-      const hello = await call("shim.connect", {}, { timeoutMs: START_TIMEOUT });
+      const hello = await call("shim.connect", {}, {
+        timeoutMs: this.#options.withinMs,
+      });
       pid = hello.pid;
       // The file that this daemon runs from may have been replaced by one of another protocol.
       if (hello.protocol !== PROTOCOL) {

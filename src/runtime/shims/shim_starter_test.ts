@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
-import { ShimStarter } from "./shim_starter.ts";
+import { ShimStarter, startTimeout } from "./shim_starter.ts";
 
 Deno.test("ShimStarter: a shim that is not ready in time is killed, and that is said", async () => {
   using temp = new TempDir();
@@ -18,4 +18,9 @@ Deno.test("ShimStarter: a shim that is not ready in time is killed, and that is 
     await promise,
     `a shim was not ready within 50 ms and was killed; see ${state}/shims.log`,
   );
+});
+
+Deno.test("startTimeout: half a minute, or longer where a shim's answers may take longer", () => {
+  assert.equal(startTimeout(10_000), 30_000);
+  assert.equal(startTimeout(300_000), 300_000);
 });
