@@ -7,7 +7,8 @@ import { busyboxLayer, cgroupArgs, imageTest, makeImage } from "../harness/image
 import { openAbove } from "../harness/files.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
-const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
+// The machine's own networks, such as podman's, are not in its lists.
+const CONFIG = `[network]\nconfig_dir = "/nonexistent"\nsubnets = ["10.87.0.0/24"]\n`;
 
 /** A server of its own hosts file. */
 const SERVER = ["--", "httpd", "-f", "-p", "8000", "-h", "/etc"];
@@ -58,7 +59,7 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
     const [args, message] of [
       [["--net", "host", "-p", "80:80"], /-p needs a network of the container's own, not host/],
       [["--add-host", "me:host-gateway"], /me:host-gateway needs a network of the container's/],
-      [["--net", "nowhere"], /no network nowhere in \/etc\/cni\/net\.d/],
+      [["--net", "nowhere"], /no network nowhere in \/nonexistent/],
       [["-p", "8080:80"], /port 8080\/tcp of the host is taken by container web/],
     ] as const
   ) {
