@@ -210,7 +210,6 @@ export class ContainerCleanup {
     if (!force || context.owner.keeps(record.id)) throw last;
     this.networkLeft = messageOf(last);
     const { instance, network } = record;
-    // Without the id, which another container may have by now.
     context.networks.removeInBackground({ instance, network });
   }
 

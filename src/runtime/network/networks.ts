@@ -187,14 +187,13 @@ export class ContainerNetworks implements Disposable {
     this.#records.findLost(owners);
     for (const instance of this.#records.instances()) {
       const found = this.#records.peek(instance);
-      const id = found?.id;
-      const owner = ownerOf({ id, instance });
+      const owner = ownerOf({ id: found?.id, instance });
       const record = owner === undefined ? undefined : this.#records.read(owner);
       if (record !== undefined) this.#records.add(record);
       // Those of a network that is to go, too: its rules still lead there.
       const ports = record ?? found;
       if (ports !== undefined) this.#adoptPorts(ports);
-      if (record === undefined) this.removeInBackground({ id, instance });
+      if (record === undefined) this.removeInBackground({ instance });
     }
   }
 
@@ -205,8 +204,11 @@ export class ContainerNetworks implements Disposable {
     }
   }
 
-  /** Removes the network of a container that is gone, with retries until it is gone too. */
-  removeInBackground(owner: NetworkOwner): void {
+  /**
+   * Removes the network of a container that is gone, with retries until it is gone too. The owner has
+   * no id: another container may have that by now, with addresses of its own to be kept.
+   */
+  removeInBackground(owner: Omit<NetworkOwner, "id">): void {
     void this.#removeUntilGone(owner);
   }
 
