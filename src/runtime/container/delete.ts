@@ -37,8 +37,11 @@ export async function deleteContainer(
   const result = await remove(parts, deletion, recovery, force);
   const { bundle: { id }, cleanup: { networkLeft } } = parts;
   if (result !== undefined) return networkLeft === undefined ? result : { ...result, networkLeft };
+  const except = networkLeft === undefined
+    ? ""
+    : `, but not its network, which the daemon goes on trying to remove: ${networkLeft}`;
   throw new NotFoundError(
-    `no container ${id}: its create was never finished, and what it left is removed`,
+    `no container ${id}: its create was never finished, and what it left is removed${except}`,
     { data: { id } },
   );
 }
