@@ -7,6 +7,7 @@ import { unmount } from "../../src/linux/mount/unmount.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { namesIn } from "../harness/leaks/traces.ts";
 import { until } from "../harness/poll.ts";
 import { auditAfter, AUDITED_CONFIG, createIn } from "../harness/network/audited_network.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
@@ -116,6 +117,42 @@ networkTest(
       await audit.assertClean("iptables that works again");
     }
     await until("the port is free", async () => (await run()).code === 0);
+    await daemon.remove("c");
+  },
+);
+
+networkTest(
+  "networks: a network left of a container that is gone leaves the addresses of the next one alone",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
+    plugins.network("back", "10.89.0.0/24");
+    plugins.plugin(
+      "extra",
+      "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }\n" +
+        "exec /usr/lib/cni/tuning",
+    );
+    await using daemon = await plugins.startDaemon(network);
+    await createIn(daemon, "c", { name: "front" });
+    const { networkLeft } = await daemon.client.call("container.delete", { id: "c", force: true });
+    assert.match(networkLeft ?? "", /stuck/);
+    const addressOf = async () => (await daemon.stateOf("c")).network?.interfaces[0]?.addresses[0];
+    await daemon.client.call("container.create", {
+      id: "c",
+      spec: daemon.spec(["sleep", "1000"]),
+      network: { name: "back" },
+      restart: { policy: "unless-stopped" },
+    });
+    await daemon.client.call("container.start", { id: "c" });
+    const address = await addressOf();
+    await daemon.client.call("container.stop", { id: "c", timeout: 0 });
+    await daemon.restart();
+    plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+    const leases = `${plugins.leases}/front`;
+    await until("the network is gone", () => !namesIn(leases).some((name) => /^\d/.test(name)));
+    await daemon.client.call("container.start", { id: "c" });
+    assert.equal(await addressOf(), address);
     await daemon.remove("c");
   },
 );
