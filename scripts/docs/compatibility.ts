@@ -13,7 +13,10 @@ export function incompatibilities(old: OpenRpcDocument, current: OpenRpcDocument
   const found = old.methods.flatMap((before) => {
     const now = methods.get(before.name);
     if (now === undefined) return [`${before.name}: removed`];
-    return methodIssues(before, now, new Comparison(old, current));
+    return [
+      ...methodIssues(before, now, new Comparison(old, current)),
+      ...errorIssues(before, old, now, current),
+    ];
   });
   const notifications = new Map(current["x-notifications"].map((one) => [one.name, one]));
   for (const before of old["x-notifications"]) {
@@ -39,18 +42,34 @@ function methodIssues(
   now: OpenRpcMethod,
   comparison: Comparison,
 ): string[] {
-  const errors = new Set(now.errors.map(kindOf));
   return [
     ...comparison.input(closed(objectOf(before.params)), closed(objectOf(now.params)), before.name),
     ...comparison.output(before.result.schema, now.result.schema, `${before.name} result`),
-    ...before.errors.map(kindOf).filter((kind) => !errors.has(kind)).map((kind) =>
-      `${before.name}: error ${kind} removed`
-    ),
   ];
 }
 
-function kindOf(error: OpenRpcMethod["errors"][number]): string {
-  return "$ref" in error ? error.$ref.slice(error.$ref.lastIndexOf("/") + 1) : error.data.kind;
+/** Returns the errors that a method no longer answers with, or with another number. */
+function errorIssues(
+  before: OpenRpcMethod,
+  old: OpenRpcDocument,
+  now: OpenRpcMethod,
+  current: OpenRpcDocument,
+): string[] {
+  const codes = new Map(errorsOf(now, current).map(({ code, data }) => [data.kind, code]));
+  return errorsOf(before, old).flatMap(({ code, data: { kind } }) => {
+    const error = `${before.name}: error ${kind}`;
+    if (!codes.has(kind)) return [`${error} removed`];
+    return codes.get(kind) === code ? [] : [`${error}: was ${code}, is ${codes.get(kind)}`];
+  });
+}
+
+function errorsOf({ errors }: OpenRpcMethod, { components }: OpenRpcDocument) {
+  return errors.flatMap((error) => {
+    const found = "$ref" in error
+      ? components.errors[error.$ref.slice(error.$ref.lastIndexOf("/") + 1)]
+      : error;
+    return found === undefined ? [] : [found];
+  });
 }
 
 function objectOf(params: OpenRpcMethod["params"]): JsonSchema {
@@ -114,6 +133,9 @@ class Comparison {
     }
     if (old.type !== undefined && !covers(old.type, current.type)) {
       return [`${path}: was ${old.type}, is ${current.type ?? "anything"}`];
+    }
+    if (old.const !== undefined && current.const !== old.const) {
+      return [`${path}: was always ${old.const}`];
     }
     if (Array.isArray(old.enum) && !Array.isArray(current.enum)) {
       return [`${path}: is no longer one of a set`];

@@ -131,3 +131,22 @@ Deno.test("mayBreak: the major says it, below 1.0.0 the minor", () => {
   for (const [old = "", current = ""] of yes) assert(mayBreak(old, current), `${old} ${current}`);
   for (const [old = "", current = ""] of no) assert(!mayBreak(old, current), `${old} ${current}`);
 });
+
+Deno.test("incompatibilities: an error with another number or kind, and a constant with another value", () => {
+  const withError = (change: Readonly<Record<string, unknown>>): OpenRpcDocument => {
+    const { components: { errors, ...components }, ...rest } = before;
+    const changed = Object.entries(errors).map(([kind, error]) => [kind, { ...error, ...change }]);
+    return { ...rest, components: { ...components, errors: Object.fromEntries(changed) } };
+  };
+  assert.deepEqual(incompatibilities(before, withError({ code: -1 })), [
+    "thing.kill: error Internal: was -32603, is -1",
+  ]);
+  assert.deepEqual(incompatibilities(before, withError({ data: { kind: "Other" } })), [
+    "thing.kill: error Internal removed",
+  ]);
+  const always = (value: string) => documentOf({ result: z.object({ name: z.literal(value) }) });
+  assert.deepEqual(incompatibilities(always("a"), always("b")), [
+    "thing.kill result.name: was always a",
+  ]);
+  assert.deepEqual(incompatibilities(always("a"), always("a")), []);
+});
