@@ -185,15 +185,22 @@ export class ContainerNetworks implements Disposable {
     ownerOf: (ref: Pick<NetworkOwner, "id" | "instance">) => NetworkOwner | undefined,
   ): void {
     this.#records.findLost(owners);
+    const left: { readonly instance: string; readonly record: NetworkRecord | undefined }[] = [];
     for (const instance of this.#records.instances()) {
       const found = this.#records.peek(instance);
       const owner = ownerOf({ id: found?.id, instance });
       const record = owner === undefined ? undefined : this.#records.read(owner);
-      if (record !== undefined) this.#records.add(record);
-      // Those of a network that is to go, too: its rules still lead there.
-      const ports = record ?? found;
-      if (ports !== undefined) this.#adoptPorts(ports);
-      if (record === undefined) this.removeInBackground({ instance });
+      if (record === undefined) {
+        left.push({ instance, record: found });
+        continue;
+      }
+      this.#records.add(record);
+      this.#adoptPorts(record);
+    }
+    // After those of containers that are there. Their rules still lead to these ports.
+    for (const { instance, record } of left) {
+      if (record !== undefined) this.#adoptPorts(record);
+      this.removeInBackground({ instance });
     }
   }
 
