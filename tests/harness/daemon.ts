@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
 import { exists } from "../../src/linux/fs/exists.ts";
 import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
@@ -320,9 +321,11 @@ export class TestDaemon implements AsyncDisposable {
     return this.client.call("container.wait", { id, ...(execId !== undefined && { execId }) });
   }
 
-  /** Deletes a container by force; returns how it has ended. */
-  remove(id: string): Promise<ResultOf<DaemonContract, "container.delete">> {
-    return this.client.call("container.delete", { id, force: true });
+  /** Deletes a container by force, with nothing left of its network; returns how it has ended. */
+  async remove(id: string): Promise<ResultOf<DaemonContract, "container.delete">> {
+    const removed = await this.client.call("container.delete", { id, force: true });
+    assert.equal(removed.networkLeft, undefined, id);
+    return removed;
   }
 
   /** The whole life of a container that exits by itself; returns its exit status. */
