@@ -13,6 +13,14 @@ import {
 } from "../harness/images/images.ts";
 import { digests, leftIn, NOTHING } from "../harness/images/store.ts";
 
+/** What is said of an image whose layers are not those of its config. */
+const LYING = /its layers are not those that its config names|does not match config's DiffID/;
+
+/** Whether such an image came into the store: a newer skopeo (seen: 1.18) refuses it by itself. */
+function isStored(stderr: string): boolean {
+  return !stderr.includes("does not match config's DiffID");
+}
+
 test("images storage: an image that is refused after it was stored leaves nothing, nor does its lie a layer", async () => {
   await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir)];
@@ -35,8 +43,7 @@ test("images storage: an image that is refused after it was stored leaves nothin
   const honest = await makeImage(daemon.dir, { layers: [...layers, good] });
   const claims = await digests([...layers, good]);
   const liar = await makeImage(daemon.dir, { layers: [...layers, evil], diffIds: claims });
-  const why = /its layers are not those that its config names/;
-  await refused(liar, why);
+  await refused(liar, LYING);
   const prints = ["run", "--rm", ...cgroup(daemon), honest, "cat", "/f"];
   assert.equal(await ok(daemon, ...prints), "good");
   // While others use the store nothing can be removed; its config is that of the honest one.
@@ -47,10 +54,12 @@ test("images storage: an image that is refused after it was stored leaves nothin
       assert.ok(used);
       const { code, stderr } = await cli(daemon, ["pull", liar]);
       assert.equal(code, 125);
-      assert.match(stderr, why);
-      const clash = await cli(daemon, next);
-      assert.equal(clash.code, 125);
-      assert.match(clash.stderr, /an image of the same config that has other layers is here: /);
+      assert.match(stderr, LYING);
+      if (isStored(stderr)) {
+        const clash = await cli(daemon, next);
+        assert.equal(clash.code, 125);
+        assert.match(clash.stderr, /an image of the same config that has other layers is here: /);
+      }
     }
     await ok(daemon, ...next);
   }
@@ -70,13 +79,14 @@ test("images storage: an image that is refused cannot be run by its id while it 
   {
     using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
     assert.ok(used);
-    assert.equal((await cli(daemon, ["pull", liar])).code, 125);
+    const pulled = await cli(daemon, ["pull", liar]);
+    assert.equal(pulled.code, 125);
     const { code, stdout, stderr } = await cli(daemon, [
       ...["run", "--rm", "--pull", "never", ...cgroup(daemon)],
       ...[id, "cat", "/f"],
     ]);
     assert.deepEqual([code, stdout], [125, ""], stderr);
-    assert.match(stderr, /its layers are not those that its config names/);
+    assert.match(stderr, isStored(pulled.stderr) ? LYING : /^berth: no image .* here\n$/);
   }
   await ok(daemon, "image", "prune");
 });
