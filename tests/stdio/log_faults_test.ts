@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { exists } from "../../src/linux/fs/exists.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { cli, ok, rootfsArgs, sh } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -75,6 +76,22 @@ Deno.test("log faults: what a container wrote last is in its log, though its shi
   await daemon.untilEmpty();
   const numbers = Array.from({ length: 2000 }, (_, index) => `${index + 1}\n`).join("");
   assert.ok(loggedText(daemon, "c") === `begun\n${numbers}`);
+});
+
+Deno.test("log faults: rm -f beside a stopped shim says why a log cannot be removed, and goes on once it can", async () => {
+  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 2" });
+  const { client } = daemon;
+  await daemon.run("c", ["sleep", "1000"], {}, { log: {} });
+  const { shimPid } = await daemon.stateOf("c");
+  {
+    using _busy = new SmallDisk(`${daemon.root}/logs/c/busy`);
+    Deno.kill(shimPid, "SIGSTOP");
+    const deleted = client.call("container.delete", { id: "c", force: true });
+    await assert.rejects(deleted, /busy/);
+    assert.deepEqual(await daemon.containerIds(), ["c"]);
+  }
+  await daemon.untilEmpty();
+  assert.ok(!exists(`${daemon.root}/logs/c`));
 });
 
 Deno.test("log faults: with no_shim the daemon writes the log, and the next one goes on with it", async () => {

@@ -74,7 +74,8 @@ export class ContainerDeletion {
     await cleanup.destroy();
     // The log of a container whose shim has died may be wanted; one that never was wrote nothing.
     const isLate = bundle.hasRemoval();
-    if (!events.createPublished || bundle.record.autoRemove || isLate) this.#removeLog();
+    const isWanted = events.createPublished && !bundle.record.autoRemove && !isLate && !force;
+    if (!isWanted) this.#removeLog();
     const result = cleanup.result();
     await cleanup.removeNetwork(force);
     await cleanup.removeBundle(result, isLate);
@@ -89,9 +90,7 @@ export class ContainerDeletion {
    */
   async removeByForce(): Promise<DeleteResult | undefined> {
     try {
-      const result = await this.removeAll(true);
-      this.#removeLog();
-      return result;
+      return await this.removeAll(true);
     } catch (error) {
       this.#goOnInBackground();
       throw error;
