@@ -286,6 +286,12 @@ Deno.test("checkpoint: with a stand-in runtime: one that is there is not written
     (error) =>
       error instanceof FailedPreconditionError && /has a checkpoint already/.test(error.message),
   );
+  await assert.rejects(
+    daemon.client.call("container.checkpoint", { id: "web", path: `${path}/inventory.img/x` }),
+    (error) =>
+      error instanceof FailedPreconditionError &&
+      /^container web: cannot write its checkpoint: .*Not a directory/.test(error.message),
+  );
   assert.equal(Deno.readTextFileSync(`${path}/inventory.img`), "image\n");
   assert.equal(Deno.readTextFileSync(`${path}/berth-restore.json`), first);
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");

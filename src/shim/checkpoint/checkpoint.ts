@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { tryStat } from "../../linux/fs/try_stat.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import { writeCriuConfig, writeInheritConfig } from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import {
@@ -24,6 +26,7 @@ interface Checkpointed {
  * Writes into the checkpoint which these are.
  *
  * @param pids the container's processes, init first.
+ * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room.
  */
 export function prepareCheckpoint(
   { record, paths }: Checkpointed,
@@ -34,8 +37,16 @@ export function prepareCheckpoint(
   writeCriuConfig(paths.criuConfig, { external: [...files.keys()] });
   if (files.size === 0) return;
   // Before the runtime writes there: whatever is killed when, a whole checkpoint has it.
-  Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });
-  writeExternalFiles(checkpoint, files);
+  try {
+    Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });
+    writeExternalFiles(checkpoint, files);
+  } catch (error) {
+    if (isExhausted(error)) throw error;
+    throw new FailedPreconditionError(
+      `container ${record.id}: cannot write its checkpoint: ${messageOf(error)}`,
+      { cause: error, data: { id: record.id } },
+    );
+  }
 }
 
 /** Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup. */

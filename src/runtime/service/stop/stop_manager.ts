@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Stops, kills and checkpoints, as the restart policy has to know them.
-import { exists } from "../../../linux/fs/exists.ts";
+import { tryStat } from "../../../linux/fs/try_stat.ts";
 import { SIGKILL } from "../../../linux/process/signals.ts";
 import { INVENTORY } from "../../../oci/driver/criu_config.ts";
 import type { ProcessExit } from "../../../oci/process_exit.ts";
@@ -143,7 +143,8 @@ export class StopManager {
   ): Promise<Record<string, never>> {
     const container = this.#options.containers.get(id);
     const { path } = request;
-    if (exists(`${path}/${INVENTORY}`)) {
+    // What else is wrong with the path is the OCI runtime's to say.
+    if (tryStat(`${path}/${INVENTORY}`) !== undefined) {
       throw new FailedPreconditionError(
         `container ${id}: ${path} has a checkpoint already, which one that fails would ruin`,
         { data: { id } },
