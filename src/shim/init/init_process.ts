@@ -71,7 +71,8 @@ export class InitProcess {
   /** @throws {FailedPreconditionError} if `request` is not accepted in the current state. */
   check(request: InitRequest): void {
     const { name } = this.state;
-    if (!accepts(name, request)) throw wrongState(this.#context.record.id, request, name);
+    const what = request === "exec" ? "exec in" : request;
+    if (!accepts(name, request)) throw wrongState(this.#context.record.id, what, name);
   }
 
   /**
