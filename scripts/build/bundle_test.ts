@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { run } from "../../tests/harness/command.ts";
 import ts from "typescript";
+import { ROOT } from "../root.ts";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
@@ -99,17 +100,32 @@ Deno.test("bundle: only a bundle for tests has failpoints", async () => {
      failpoint("some.point");
      await failpointAsync("other.point");\n`,
   );
-  const text = async (name: string, options: { minify?: boolean; failpoints?: boolean }) => {
+  const texts = async (name: string, options: { minify?: boolean; failpoints?: boolean }) => {
     await bundle({ outDir: `${dir}/${name}`, entry: `${dir}/uses.ts`, ...options });
     const chunks = [...(await readBundle(`${dir}/${name}`)).values()];
-    return chunks.filter(({ name }) => !name.endsWith("shim.js")).map((chunk) => chunk.text).join(
-      "",
+    const [shims, others] = [true, false].map((isShim) =>
+      chunks.filter(({ name }) => name.endsWith("shim.js") === isShim)
+        .map(({ text }) => text).join("")
     );
+    return { shims: shims ?? "", others: others ?? "" };
   };
-  assert.match(await text("test", { failpoints: true }), /BERTH_FAILPOINTS/);
-  assert.doesNotMatch(await text("plain", {}), /BERTH_FAILPOINTS/);
-  assert.doesNotMatch(await text("minified", { minify: true }), /BERTH_FAILPOINTS|\.point/);
+  assert.match((await texts("test", { failpoints: true })).others, /BERTH_FAILPOINTS/);
+  const plain = await texts("plain", {});
+  assert.doesNotMatch(plain.others, /BERTH_FAILPOINTS/);
+  const minified = await texts("minified", { minify: true });
+  assert.doesNotMatch(minified.others, /BERTH_FAILPOINTS|\.point/);
+  // Of the shims, which a machine runs many of, the calls go too.
+  const points = await namesOfFailpoints();
+  const calledIn = (text: string) => points.filter((name) => text.includes(`("${name}")`));
+  assert.notDeepEqual(calledIn(plain.shims), []);
+  assert.deepEqual(calledIn(minified.shims), []);
 });
+
+/** Returns the names of all failpoints in `src`. */
+async function namesOfFailpoints(): Promise<string[]> {
+  const calls = await run(["grep", "-rhoE", 'failpoint(Async)?\\("[^"]+"', `${ROOT}/src`]);
+  return calls.trim().split("\n").map((call) => call.slice(call.indexOf('"') + 1, -1));
+}
 
 Deno.test("bundle: a bundler's failure is reported with what it said", async () => {
   using temp = new TempDir();
