@@ -7,7 +7,7 @@ import { attachCommand } from "./run/attach.ts";
 import { callCommand } from "./manage/call.ts";
 import { checkpointCommand } from "./lifecycle/checkpoint.ts";
 import { parsePath } from "./common/command.ts";
-import { exitStatusOf } from "./common/exit_status.ts";
+import { exitCodeOf } from "./common/exit_status.ts";
 import { containerCommand } from "./lifecycle/container.ts";
 import { completionCommand } from "./manage/completion.ts";
 import { configCommand } from "./manage/config.ts";
@@ -150,6 +150,6 @@ export async function runCli(args: readonly string[], daemon: DaemonProgram): Pr
     const usage = usageStatus(error);
     if (usage !== undefined) return usage;
     printError(error);
-    return exitStatusOf(error);
+    return exitCodeOf(error);
   }
 }

@@ -45,7 +45,7 @@ const CRIU = /\b(?:checkpoint|restore) failed: .*\bexec: "criu"/;
  * container's command does not exist, 126 when it cannot be executed, 125 for everything else. This
  * is the one place where the runtime's own text is interpreted.
  */
-export function exitStatusOf(error: unknown): number {
+export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.status;
   if (error instanceof BerthError && error.kind === "RuntimeError") {
     const text = typeof error.data["runtimeMessage"] === "string"

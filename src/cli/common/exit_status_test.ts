@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError, RuntimeError } from "../../rpc/errors.ts";
-import { CliError, exitStatusOf } from "./exit_status.ts";
+import { CliError, exitCodeOf } from "./exit_status.ts";
 
 function runtimeError(runtimeMessage: string): RuntimeError {
   return new RuntimeError("cannot create c", { data: { id: "c", runtimeMessage } });
 }
 
-Deno.test("exitStatusOf: a command that does not exist is 127, as runc and crun say it", () => {
+Deno.test("exitCodeOf: a command that does not exist is 127, as runc and crun say it", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH',
@@ -19,10 +19,10 @@ Deno.test("exitStatusOf: a command that does not exist is 127, as runc and crun 
       "executable file `nosuch` not found in $PATH: No such file or directory",
       "executable file `nosuch' not found in $PATH: No such file or directory",
     ]
-  ) assert.equal(exitStatusOf(runtimeError(text)), 127, text);
+  ) assert.equal(exitCodeOf(runtimeError(text)), 127, text);
 });
 
-Deno.test("exitStatusOf: a command that cannot be executed is 126", () => {
+Deno.test("exitCodeOf: a command that cannot be executed is 126", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: exec: "/etc": permission denied',
@@ -34,10 +34,10 @@ Deno.test("exitStatusOf: a command that cannot be executed is 126", () => {
       "open executable: Permission denied",
       "open executable: Operation not permitted",
     ]
-  ) assert.equal(exitStatusOf(runtimeError(text)), 126, text);
+  ) assert.equal(exitCodeOf(runtimeError(text)), 126, text);
 });
 
-Deno.test("exitStatusOf: any other failure is 125", () => {
+Deno.test("exitCodeOf: any other failure is 125", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: error during container init: error mounting "/no/src" to rootfs at "/mnt": stat /no/src: no such file or directory',
@@ -46,17 +46,17 @@ Deno.test("exitStatusOf: any other failure is 125", () => {
       "mount `/etc/passwd/x` to `mnt`: Not a directory",
       'runc create failed: unable to start container process: error during container init: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory',
     ]
-  ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
+  ) assert.equal(exitCodeOf(runtimeError(text)), 125, text);
   const criu = 'exec: "criu": executable file not found in $PATH';
   const ofCall = (subcommand: string) =>
     new RuntimeError(`container c: runc ${subcommand} failed: ${criu}`, {
       data: { id: "c", runtimeMessage: criu },
     });
   for (const subcommand of ["checkpoint", "restore"]) {
-    assert.equal(exitStatusOf(ofCall(subcommand)), 125);
+    assert.equal(exitCodeOf(ofCall(subcommand)), 125);
   }
-  assert.equal(exitStatusOf(ofCall("create")), 127, "a container's own");
-  assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
-  assert.equal(exitStatusOf(new Error("x")), 125);
-  assert.equal(exitStatusOf(new CliError("x", { status: 2 })), 2);
+  assert.equal(exitCodeOf(ofCall("create")), 127, "a container's own");
+  assert.equal(exitCodeOf(new NotFoundError("no container x")), 125);
+  assert.equal(exitCodeOf(new Error("x")), 125);
+  assert.equal(exitCodeOf(new CliError("x", { status: 2 })), 2);
 });

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { ID_PATTERN, ID_RULE } from "../../rpc/contract/ids.ts";
 import { print, printError } from "../text/print.ts";
 import { type DaemonConnection, withDaemon } from "./daemon.ts";
-import { CliError, exitStatusOf } from "./exit_status.ts";
+import { CliError, exitCodeOf } from "./exit_status.ts";
 
 /** Throws a {@linkcode CliError} for what cannot be a container's id, before it is used in paths. */
 export function checkId(id: string): void {
@@ -35,7 +35,7 @@ export async function forEachId(
     } catch (cause) {
       const error = await explain(cause, id);
       printError(error);
-      Deno.exitCode = exitStatusOf(error);
+      Deno.exitCode = exitCodeOf(error);
     }
   }
 }

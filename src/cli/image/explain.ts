@@ -11,7 +11,7 @@ import {
   CliError,
   EXIT_CANNOT_EXECUTE,
   EXIT_NOT_FOUND,
-  exitStatusOf,
+  exitCodeOf,
 } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
 import type { Rootfs } from "./rootfs.ts";
@@ -21,7 +21,7 @@ import type { Rootfs } from "./rootfs.ts";
  * command was not found or cannot be executed.
  */
 export function explainFailure(error: unknown, { image, args }: Rootfs): unknown {
-  const status = exitStatusOf(error);
+  const status = exitCodeOf(error);
   if (image === undefined) return error;
   if (status !== EXIT_NOT_FOUND && status !== EXIT_CANNOT_EXECUTE) return error;
   const why = status === EXIT_NOT_FOUND ? "has no such program" : "cannot execute it here";

@@ -13,7 +13,7 @@ import type { ImageStore } from "../../images/store/image_store.ts";
 import type { StoreLock } from "../../images/store/layer_lock.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
-import { exitStatusOf } from "../common/exit_status.ts";
+import { exitCodeOf } from "../common/exit_status.ts";
 import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
@@ -50,7 +50,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
                 printError(error);
                 // As docker has it: with --force it only had to be gone.
                 if (!force || !(error instanceof ImageNotFoundError)) {
-                  Deno.exitCode = exitStatusOf(error);
+                  Deno.exitCode = exitCodeOf(error);
                 }
               }
             }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
-import { exitStatusOf } from "../common/exit_status.ts";
+import { exitCodeOf } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { print, printError } from "../text/print.ts";
 
@@ -38,7 +38,7 @@ async function shutDown(daemon: DaemonConnection, id: string): Promise<void> {
   } catch (error) {
     if (error instanceof NotFoundError) return;
     printError(error);
-    Deno.exitCode = exitStatusOf(error);
+    Deno.exitCode = exitCodeOf(error);
   }
 }
 
