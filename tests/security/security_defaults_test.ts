@@ -164,6 +164,7 @@ Deno.test("security defaults: security options: paths, privileges and a read-onl
   const option = (...values: string[]) => values.flatMap((value) => ["--security-opt", value]);
   assert.match(await run(daemon, option("no-new-privileges=false"), STATUS), /NoNewPrivs:0/);
   assert.match(await run(daemon, option("seccomp=unconfined"), STATUS), /Seccomp:0/);
+  assert.equal(await run(daemon, option("apparmor=unconfined"), "echo free"), "free\n");
   const masked = "grep -q . /proc/interrupts && echo seen";
   assert.equal(await run(daemon, option("systempaths=unconfined"), masked), "seen\n");
   assert.equal(await run(daemon, option("unmask=/proc/interrupts"), masked), "seen\n");

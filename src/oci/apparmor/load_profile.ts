@@ -20,7 +20,7 @@ export interface LoadProfileOptions {
 export async function loadDefaultProfile(
   { enabledFile = ENABLED_FILE, parser = "apparmor_parser", warn }: LoadProfileOptions,
 ): Promise<string | undefined> {
-  if (!isEnabled(enabledFile)) return undefined;
+  if (!isApparmorEnabled(enabledFile)) return undefined;
   try {
     // apparmor_parser(8): -K writes no cache, -r replaces, and without a file stdin is read.
     const child = new Deno.Command(parser, {
@@ -48,6 +48,7 @@ export async function loadDefaultProfile(
 
 const ENABLED_FILE = "/sys/module/apparmor/parameters/enabled";
 
-function isEnabled(file: string): boolean {
+/** Returns whether the kernel has AppArmor on. */
+export function isApparmorEnabled(file = ENABLED_FILE): boolean {
   return tryStat(file) !== undefined && Deno.readTextFileSync(file).startsWith("Y");
 }

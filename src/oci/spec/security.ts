@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidParamsError } from "../../rpc/errors.ts";
+import { isApparmorEnabled } from "../apparmor/load_profile.ts";
 import { SECCOMP_PROFILE } from "../seccomp/default_profile.ts";
 import { convertProfile, type OciSeccomp, type SeccompProfile } from "../seccomp/profile.ts";
 import { parseSeccompProfile, readSeccompProfile } from "../seccomp/read_profile.ts";
@@ -24,6 +25,8 @@ export interface SecurityOptions {
   /** The texts of seccomp profiles that have been read already, by their paths. */
   readonly profiles?: Readonly<Record<string, string>>;
   readonly defaults?: SecurityDefaults;
+  /** Whether the kernel has AppArmor on. Default: it is asked. */
+  readonly apparmorEnabled?: boolean;
 }
 
 /** The values of the OCI spec that {@linkcode SecurityOptions} lead to. */
@@ -72,7 +75,9 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
     capabilities,
     profiles,
   );
-  const apparmor = parsed.apparmor ?? (privileged ? undefined : defaults.apparmor);
+  const apparmor = parsed.apparmor === undefined
+    ? (privileged ? undefined : defaults.apparmor)
+    : givenApparmor(parsed.apparmor, options.apparmorEnabled ?? isApparmorEnabled());
   return {
     privileged,
     capabilities,
@@ -83,6 +88,19 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
     maskedPaths: [...MASKED_PATHS.filter(shown), ...parsed.mask],
     readonlyPaths: READONLY_PATHS.filter(shown),
   };
+}
+
+/**
+ * Returns the profile to set; none where the kernel has no AppArmor and none is wanted: the runtime would
+ * fail to set it.
+ *
+ * @throws {InvalidParamsError} if a profile is wanted there.
+ */
+function givenApparmor(profile: string, isEnabled: boolean): string | undefined {
+  if (isEnabled) return profile;
+  if (profile === UNCONFINED) return undefined;
+  const message = `security option "apparmor=${profile}": the kernel of this host has AppArmor off`;
+  throw new InvalidParamsError(message, [{ path: "securityOpt", message }]);
 }
 
 /**

@@ -38,7 +38,8 @@ Deno.test("resolveSecurity: the default is restricted, and privileged is not", (
 
 Deno.test("resolveSecurity: the config's defaults hold where nothing else is said", () => {
   const defaults = { seccomp: "unconfined", apparmor: "berth-default" };
-  const resolve = (...securityOpts: string[]) => resolveSecurity({ securityOpts, defaults });
+  const resolve = (...securityOpts: string[]) =>
+    resolveSecurity({ securityOpts, defaults, apparmorEnabled: true });
   assert.equal(resolve().seccomp, undefined);
   assert.equal(resolve().apparmorProfile, "berth-default");
   assert.deepEqual(resolve("seccomp=default").seccomp, resolveSecurity().seccomp);
@@ -54,8 +55,16 @@ Deno.test("resolveSecurity: the config's defaults hold where nothing else is sai
   );
 });
 
+Deno.test("resolveSecurity: without AppArmor in the kernel unconfined sets no profile, and another is refused", () => {
+  const resolve = (profile: string) =>
+    resolveSecurity({ securityOpts: [`apparmor=${profile}`], apparmorEnabled: false });
+  assert.equal(resolve("unconfined").apparmorProfile, undefined);
+  assert.throws(() => resolve("docker-default"), /"apparmor=docker-default": .* AppArmor off$/);
+});
+
 Deno.test("security options are read as docker and podman have them", () => {
-  const security = (...securityOpts: string[]) => resolveSecurity({ securityOpts });
+  const security = (...securityOpts: string[]) =>
+    resolveSecurity({ securityOpts, apparmorEnabled: true });
   assert.equal(security("no-new-privileges=false").noNewPrivileges, false);
   assert.equal(security("no-new-privileges:false", "no-new-privileges").noNewPrivileges, true);
   assert.equal(security("seccomp=unconfined").seccomp, undefined);
