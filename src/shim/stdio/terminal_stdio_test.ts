@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { countOpenFds } from "../../linux/fd/fd_testing.ts";
 import { until } from "../../../tests/harness/poll.ts";
+import { hasTrap } from "../../../tests/harness/processes.ts";
 import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open, write } from "../../linux/fd/fd.ts";
+import { parseSignal } from "../../linux/process/signals.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { NO_STDIO, TestArea } from "../testing/bundle_testing.ts";
 import type { TestService } from "../testing/bundle_testing.ts";
@@ -88,11 +90,11 @@ Deno.test("terminal stdio: input reaches a terminal, and Ctrl-C and Ctrl-D do wh
     stdio: { terminal: true, stdin, stdout },
   });
   await start(test);
+  const { pid } = test.service.state();
+  await until("the trap is set", () => hasTrap(pid, parseSignal("INT")));
   const writer = open(stdin, O_WRONLY | O_NONBLOCK);
-  await until("the trap is set", () => {
-    write(writer, bytes("\x03"));
-    return output.text.includes("interrupted");
-  });
+  write(writer, bytes("\x03"));
+  await until("the interrupt", () => output.text.includes("interrupted"));
   write(writer, bytes("x\nhello\n"));
   await until("it is echoed by cat", () => output.text.split("hello").length === 3);
   close(writer);
