@@ -133,12 +133,12 @@ function mentions(pid: number, marker: string): boolean {
     if (readProc(pid, file).includes(marker)) return true;
   }
   if (readProcLink(pid, "cwd").includes(marker)) return true;
-  // In this mount namespace the mounts below the run's directory are shared. Services of systemd with
-  // a namespace of their own receive them (`master:`, proc_pid_mountinfo(5)), and are to be left alone.
-  return readProcLink(pid, "ns/mnt") !== readProcLink(Deno.pid, "ns/mnt") &&
-    readProc(pid, "mountinfo").split("\n").some((line) =>
-      line.includes(marker) && !line.includes(" master:")
-    );
+  // Where the mount point tells of it too, as here, the mounts are copies of this namespace's, which
+  // every process with a namespace of its own has: a service of systemd, a runtime's init before it has
+  // changed its root (proc_pid_mountinfo(5)).
+  return readProc(pid, "mountinfo").split("\n").some((line) =>
+    line.includes(marker) && !line.split(" ")[4]?.includes(marker)
+  );
 }
 
 function readProc(pid: number, file: string): string {

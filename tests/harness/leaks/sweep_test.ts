@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cgroupHierarchies } from "../../../src/linux/cgroup/cgroup.ts";
 import { until, within } from "../poll.ts";
-import { processesOf } from "../processes.ts";
+import { processesOf, readProcess } from "../processes.ts";
 import { runCgroup, runDir, uniqueName } from "../run.ts";
 import { sweep } from "./sweep.ts";
 import { cgroupsOf, mountsOf } from "./traces.ts";
@@ -28,6 +28,11 @@ Deno.test("sweep: a sweep ends, unmounts and removes what has to do with its dir
   await Deno.writeTextFile(`${first.mountPoint}/${cgroup}/inner/cgroup.procs`, `${byCgroup.pid}`);
   await new Deno.Command("mount", { args: ["-t", "tmpfs", "tmpfs", `${dir}/mnt`] }).output();
   assert.equal(mountsOf(name).length, 1);
+  const copies = new Deno.Command("unshare", {
+    args: ["--mount", "--propagation", "private", "sleep", "600"],
+    stdin: "null",
+  }).spawn();
+  await until("the other namespace", () => readProcess(copies.pid)?.command === "sleep 600");
   // A process that was just started may not show its environment yet.
   await until("the three processes", () => processesOf(name).length === 3);
 
@@ -41,6 +46,8 @@ Deno.test("sweep: a sweep ends, unmounts and removes what has to do with its dir
   assert.deepEqual(cgroupsOf(cgroup), []);
   await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
   assert.equal(processesOf(name).length, 0);
-  bystander.kill();
-  assert.equal((await bystander.status).signal, "SIGTERM", "the bystander was left alone");
+  for (const child of [bystander, copies]) {
+    child.kill();
+    assert.equal((await child.status).signal, "SIGTERM", "the bystander was left alone");
+  }
 });
