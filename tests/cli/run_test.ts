@@ -91,6 +91,11 @@ Deno.test("berth run makes the container that its options ask for", async () => 
   assert.equal(await out(["--name", "named"], "hostname"), "named");
   assert.equal(await out(["-w", "/tmp", "-u", "1234:55"], "id -u; id -g; pwd"), "1234\n55\n/tmp");
   assert.equal(await out(["--read-only"], "touch /x 2>/dev/null || echo refused"), "refused");
+  for (const name of ["hosts", "hostname", "resolv.conf"]) {
+    const script = `(echo >>/etc/${name}) 2>/dev/null || echo refused`;
+    assert.equal(await out(["--read-only"], script), "refused", name);
+    assert.equal(await out([], script), "", name);
+  }
   assert.equal(await out([], "echo $$"), "1");
   assert.equal(
     await out(

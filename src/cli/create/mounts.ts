@@ -131,7 +131,7 @@ export function etcMounts(
     throw error;
   }
   dirs.labels[ETC_LABEL] = dir;
-  return writeEtcFiles(dir, texts);
+  return writeEtcFiles(dir, texts, options);
 }
 
 /** The options that change a generated file. */

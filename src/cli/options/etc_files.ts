@@ -65,11 +65,19 @@ export function etcTexts(files: EtcFiles): Map<string, string> {
   ]);
 }
 
-/** Writes the files into `dir` and returns the mounts that put them into the container. */
-export function writeEtcFiles(dir: string, texts: ReadonlyMap<string, string>): MountOption[] {
+/**
+ * Writes the files into `dir` and returns the mounts that put them into the container, read-only where
+ * its root is.
+ */
+export function writeEtcFiles(
+  dir: string,
+  texts: ReadonlyMap<string, string>,
+  { readOnly = false }: { readonly readOnly?: boolean | undefined },
+): MountOption[] {
+  const options = ["bind", "rprivate", ...(readOnly ? ["ro"] : [])];
   return [...texts].map(([destination, text]) => {
     const source = writeEtcFile(dir, destination, text);
-    return { type: "bind", source, destination, options: ["bind", "rprivate"] };
+    return { type: "bind", source, destination, options };
   });
 }
 
