@@ -20,7 +20,10 @@ import { appendLog } from "./shim_log.ts";
 /** Bytes that all connections may hold in all: the daemon is the only one there should be. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** How long a bundle may be served before its container is created, in milliseconds. */
+/**
+ * After how many milliseconds a bundle is looked at whose container is not created: it is served no more
+ * if no daemon is connected. One that is may take long to make the network, or wait for other creates.
+ */
 const CREATE_WITHIN = 30_000;
 
 /** How long a caller may keep its connection after the bundle was left, in milliseconds. */
@@ -87,6 +90,10 @@ export class BundleServer {
     };
     writeJsonAtomic(this.paths.shimRecord, record);
     this.#recorded = true;
+    this.#checkLater();
+  }
+
+  #checkLater(): void {
     this.#timer = after(CREATE_WITHIN, () => this.#checkCreated());
   }
 
@@ -95,7 +102,10 @@ export class BundleServer {
   }
 
   #checkCreated(): void {
-    if (this.service.state().status === "none") void this.leave();
+    if (this.service.state().status !== "none") return;
+    const [daemon] = this.#server?.peers ?? [];
+    if (daemon === undefined) void this.leave();
+    else this.#checkLater();
   }
 
   /** Kills the container and stops serving if the bundle directory is gone. */

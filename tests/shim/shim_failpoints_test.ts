@@ -184,3 +184,10 @@ test(
   },
   'on_death = "adopt"\n',
 );
+
+test("shim failpoints: a shim waits longer than half a minute for the create of a busy daemon", async ({ daemon, points }) => {
+  points.arm("create.attached=delay:31000");
+  await daemon.run("slow", ["sleep", "1000"]);
+  points.disarm();
+  await daemon.remove("slow");
+});
