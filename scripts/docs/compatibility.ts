@@ -13,10 +13,7 @@ export function incompatibilities(old: OpenRpcDocument, current: OpenRpcDocument
   const found = old.methods.flatMap((before) => {
     const now = methods.get(before.name);
     if (now === undefined) return [`${before.name}: removed`];
-    return [
-      ...methodIssues(before, now, new Comparison(old, current)),
-      ...errorIssues(before, old, now, current),
-    ];
+    return methodIssues(before, now, new Comparison(old, current));
   });
   const notifications = new Map(current["x-notifications"].map((one) => [one.name, one]));
   for (const before of old["x-notifications"]) {
@@ -45,22 +42,8 @@ function methodIssues(
   return [
     ...comparison.input(closed(objectOf(before.params)), closed(objectOf(now.params)), before.name),
     ...comparison.output(before.result.schema, now.result.schema, `${before.name} result`),
+    ...comparison.errors(before, now),
   ];
-}
-
-/** Returns the errors that a method no longer answers with, or with another number. */
-function errorIssues(
-  before: OpenRpcMethod,
-  old: OpenRpcDocument,
-  now: OpenRpcMethod,
-  current: OpenRpcDocument,
-): string[] {
-  const codes = new Map(errorsOf(now, current).map(({ code, data }) => [data.kind, code]));
-  return errorsOf(before, old).flatMap(({ code, data: { kind } }) => {
-    const error = `${before.name}: error ${kind}`;
-    if (!codes.has(kind)) return [`${error} removed`];
-    return codes.get(kind) === code ? [] : [`${error}: was ${code}, is ${codes.get(kind)}`];
-  });
 }
 
 function errorsOf({ errors }: OpenRpcMethod, { components }: OpenRpcDocument) {
@@ -89,14 +72,25 @@ const LOWER = ["minimum", "minLength", "minItems"];
 /** Upper bounds of JSON Schema, and berth's own. */
 const UPPER = ["maximum", "maxLength", "maxItems", "maxProperties", "x-maxBytes"];
 
-/** Compares schemas of two documents. */
+/** Compares parts of two documents. */
 class Comparison {
-  readonly #old: Readonly<Record<string, JsonSchema>>;
-  readonly #current: Readonly<Record<string, JsonSchema>>;
+  readonly #old: OpenRpcDocument;
+  readonly #current: OpenRpcDocument;
 
   constructor(old: OpenRpcDocument, current: OpenRpcDocument) {
-    this.#old = old.components.schemas;
-    this.#current = current.components.schemas;
+    this.#old = old;
+    this.#current = current;
+  }
+
+  /** Returns the errors that a method no longer answers with, or with another number. */
+  errors(before: OpenRpcMethod, now: OpenRpcMethod): string[] {
+    const errors = errorsOf(now, this.#current);
+    const codes = new Map(errors.map(({ code, data }) => [data.kind, code]));
+    return errorsOf(before, this.#old).flatMap(({ code, data: { kind } }) => {
+      const error = `${before.name}: error ${kind}`;
+      if (!codes.has(kind)) return [`${error} removed`];
+      return codes.get(kind) === code ? [] : [`${error}: was ${code}, is ${codes.get(kind)}`];
+    });
   }
 
   /** Returns what `current` refuses of what `old` accepts. */
@@ -184,8 +178,8 @@ class Comparison {
     });
   }
 
-  #resolve(schema: JsonSchema, named: Readonly<Record<string, JsonSchema>>): JsonSchema {
-    return refName(schema) === undefined ? schema : resolve(schema, named);
+  #resolve(schema: JsonSchema, { components }: OpenRpcDocument): JsonSchema {
+    return refName(schema) === undefined ? schema : resolve(schema, components.schemas);
   }
 }
 
