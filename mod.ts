@@ -35,7 +35,8 @@ export type DaemonContract = { readonly [Name in keyof DaemonMethods]: ContractM
 export const contract: DaemonContract = daemonContract;
 
 if (import.meta.main) {
-  // A computed specifier: those who import this module neither load nor type-check the program.
+  // No literal, which Deno would add to the module graph: whoever imports this module would download
+  // and type-check the whole program.
   const program = new URL("./src/main.ts", import.meta.url).href;
   const { main }: { main(): Promise<number | undefined> } = await import(program);
   const status = await main();

@@ -26,6 +26,7 @@ import { networks } from "./bench/rows/networks.ts";
 import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
+import { seccomp } from "./bench/rows/seccomp.ts";
 import { misused, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages, findCommand, type PackageName } from "./system_packages.ts";
@@ -33,6 +34,7 @@ import { Workspace } from "./workspace.ts";
 
 const ROWS: Readonly<Record<string, Measure>> = {
   lives,
+  seccomp,
   exec,
   "exit-event": exitEvent,
   "at-rest": atRest,
@@ -53,14 +55,16 @@ const PACKAGES: Readonly<Record<string, readonly PackageName[]>> = {
 };
 
 const USAGE = `usage: deno task bench [options] [ROW...]
-  --quick      only show that it works
-  --out FILE   where to write all figures; default dist/bench.json
+  --quick         only show that it works
+  --out FILE      where to write all figures; default dist/bench.json
+  --runtime NAME  an OCI runtime in PATH; default runc, which some rows always have
 The rows are ${Object.keys(ROWS).join(", ")}; all, where none is given.`;
 
 const { values, positionals } = parseOptions(USAGE, {
   options: {
     quick: { type: "boolean", default: false },
     out: { type: "string", default: `${ROOT}/dist/bench.json` },
+    runtime: { type: "string", default: "runc" },
   },
   allowPositionals: true,
 });
@@ -107,8 +111,8 @@ async function measureAll(signal: AbortSignal) {
 
 async function measure(workspace: Workspace, engines: AsyncDisposableStack, signal: AbortSignal) {
   const { dir } = workspace;
-  const runc = findCommand("runc");
-  if (runc === undefined) throw new Error("runc is not in PATH");
+  const runc = findCommand(values.runtime);
+  if (runc === undefined) throw new Error(`${values.runtime} is not in PATH`);
   const program = Deno.env.get("BERTH_PROGRAM") ??
     await workspace.bundle({ minify: true, signal });
   Deno.env.set("BERTH_PROGRAM", program);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { withTimeout } from "../src/linux/event_loop/with_timeout.ts";
 
 /** The signals that end a script, with their numbers. */
 const STOP_SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** How long a signal that has ended a child may take to be heard of here, milliseconds. */
-const HEARD_MS = 10;
+/** How long a signal that has ended a child may take to be heard of here, in ms: on a busy machine long. */
+const HEARD_MS = 1000;
 
 /** The name of a signal that ends a script. */
 type StopSignal = keyof typeof STOP_SIGNALS;
@@ -41,7 +42,9 @@ export async function runScript(work: (signal: AbortSignal) => Promise<number>):
     if (!signal.aborted) Deno.exit(status);
   } catch (error) {
     // A Ctrl-C reaches the children too: one may have ended before its listener here was called.
-    await new Promise((resolve) => setTimeout(resolve, HEARD_MS));
+    if (!signal.aborted) {
+      await withTimeout(new Promise((heard) => signal.addEventListener("abort", heard)), HEARD_MS);
+    }
     if (!signal.aborted) {
       console.error(error instanceof ScriptError ? error.message : error);
       Deno.exit(1);

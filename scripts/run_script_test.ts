@@ -41,6 +41,12 @@ Deno.test("runScript: an error is shown with its stack, one for its user without
   });
 });
 
+Deno.test("runScript: a signal that is heard of some time after what it broke is what is told", async () => {
+  const late = 'setTimeout(() => Deno.kill(Deno.pid, "SIGTERM"), 200);';
+  const stopped = { code: 143, stderr: "stopped by SIGTERM\n" };
+  assert.deepEqual(await run(`${late} throw new Error("broken");`), stopped);
+});
+
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   const stopped = { code, stderr: `stopped by ${signal}\n` };
 

@@ -9,7 +9,8 @@ import { existsSync } from "node:fs";
 import { ROOT } from "./root.ts";
 import { runScript, ScriptError } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
-import { runTests, splitArgs } from "./test_run.ts";
+import { runTests, splitArgs, tellFailed } from "./test_run.ts";
+import type { TestRun } from "./test_run.ts";
 import { SLOWNESS } from "../tests/harness/poll.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -31,8 +32,7 @@ await ensurePackages([
 ]);
 
 await runScript(async (signal) => {
-  let passed = 0;
-  let failed = 0;
+  const runs: TestRun[] = [];
   {
     await using workspace = await Workspace.open("berth-test");
     const dir = `${workspace.dir}/program`;
@@ -48,13 +48,14 @@ await runScript(async (signal) => {
     const groups = binary ? GROUPS.slice(1) : GROUPS;
     for (const group of paths.length > 0 ? [paths] : groups) {
       const args = [...flags, ...group];
-      const counts = await runTests(workspace, { args, env, signal, timeoutMs: TIMEOUT_MS });
-      passed += counts.passed;
-      failed += counts.failed;
+      runs.push(await runTests(workspace, { args, env, signal, timeoutMs: TIMEOUT_MS }));
     }
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  const sum = (kind: "passed" | "failed") => runs.reduce((total, run) => total + run[kind], 0);
+  console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
+  // Again, for the middle of a long output may not be shown.
+  for (const line of signal.aborted ? [] : tellFailed(runs)) console.log(line);
+  return sum("failed") === 0 ? 0 : 1;
 });
 
 /** Returns the path of the file to test: the one that was named, or one that it builds in `dir`. */

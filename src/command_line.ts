@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// How each role's command line reports usage errors, and with which exit status.
 import { type Command, CommanderError } from "commander";
 
 /** Exit status of a failure of berth itself, as in docker and podman. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The flags of the daemon, for the daemon itself and for the command line's help.
 import { Command } from "commander";
 
 /** The flags that override the config file. Relative paths start at the working directory. */

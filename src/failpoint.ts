@@ -24,7 +24,7 @@
  */
 const VARIABLE = "BERTH_FAILPOINTS";
 
-/** What a point throws that is armed to fail, in place of a system call's error. */
+/** The error of a point that is armed to fail, in place of a system call's. */
 class FailpointError extends Error {
   override name = "FailpointError";
   /** Name of the errno, `ENOSPC`. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+// Stands in for `failpoint.ts` in what ships.
 
 /**
- * Replaces {@linkcode import("./failpoint.ts").failpoint} in what ships. In the shims' files the
- * minifier drops the calls; in the chunks of the daemon a call of an empty function is left.
+ * Replaces {@linkcode import("./failpoint.ts").failpoint} in what ships. The build then drops each call
+ * and this function with it (`scripts/build/bundle.ts`).
  */
 export function failpoint(_name: string): void {}
 

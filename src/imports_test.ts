@@ -33,10 +33,13 @@ function codeOf(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
 }
 
-/** Returns the relative imports of a source text, static, dynamic and for types alone. */
+/**
+ * Returns the relative imports of a source text, static, dynamic and for types alone. Of a path that is
+ * put together, the folder stands in it.
+ */
 function importsOf(text: string): string[] {
-  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
-  return [...found].map((match) => match[1]!);
+  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(["'`])(\.[^"'`]+)\1/g);
+  return [...found].map((match) => match[2]!);
 }
 
 function* sourceFiles(dir: string): Generator<string> {
@@ -166,9 +169,14 @@ Deno.test("imports that break a rule or close a circle are found", () => {
   ]);
   assert.deepEqual(findCircle(bad), ["src/b/1.ts", "src/top.ts", "src/b/1.ts"]);
   assert.deepEqual(findCircle(foldFolders(bad, 3)), ["src/a/x", "src/a/y", "src/a/x"]);
-  assert.deepEqual(importsOf('/* from "./no.ts" */ export * from "./a.ts"; import("./b.ts");'), [
+  const imports = '/* from "./no.ts" */ export * from "./a.ts"; import("./b.ts"); ' +
+    "import(`../c/d.ts`); import(`../c/${name}.ts`); import './e.ts';";
+  assert.deepEqual(importsOf(imports), [
     "./a.ts",
     "./b.ts",
+    "../c/d.ts",
+    "../c/${name}.ts",
+    "./e.ts",
   ]);
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What one process of berth is: the daemon, a shim, or a command. */
+/** The role of one process of berth: the daemon, a shim, or a command. */
 export type Role = "daemon" | "shim" | "containerd-shim" | "cli";
 
 /** A role and the arguments that are left for it. */

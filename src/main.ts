@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-//
-// The program: chooses the role that argv asks for (daemon, shim, containerd shim, command line).
+// Where the program begins. Loads the role that argv asks for, and no other:
+// - the daemon: `runtime/main.ts`; `runtime/container_manager.ts` wires its parts;
+// - a shim of the daemon: `shim/main.ts`; `shim/service.ts` serves one container;
+// - a shim of containerd: `containerd/main.ts`, around the same service;
+// - the command line: `cli/index.ts`, in whose folders each verb has a file.
+// They talk by the contracts in `rpc/contract`; CONTRIBUTING.md says what lives in which folder.
 import type { DaemonProgram } from "./cli/common/daemon_program.ts";
 import { parseInvocation } from "./invocation.ts";
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
+import { readIfThere } from "../../tests/harness/files.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { signalChild } from "../../tests/harness/processes.ts";
 
-/** Where every containerd shim of 1.6 has its socket, whatever the state directory is. */
-const SHIM_SOCKETS = "/run/containerd/s";
+/** Where shims have their sockets, whatever the state directory is. */
+const RUN_DIR = "/run/containerd";
 
 /** Plugins that CRI needs, and containers without images do not. */
 const OF_CRI = [
@@ -34,16 +35,16 @@ const NOT_NEEDED = [
 /** A containerd process with its own root, state and socket, and nothing else in common. */
 export class ContainerdDaemon implements AsyncDisposable {
   readonly dir: string;
+  readonly #state: string;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #shimSocketsBefore: ReadonlySet<string>;
   readonly #hadRun: boolean;
   #process: Deno.ChildProcess | undefined;
 
-  private constructor(dir: string, env: Readonly<Record<string, string>>) {
+  private constructor(dir: string, state: string, env: Readonly<Record<string, string>>) {
     this.dir = dir;
+    this.#state = state;
     this.#env = env;
-    this.#hadRun = existsSync("/run/containerd");
-    this.#shimSocketsBefore = new Set(list(SHIM_SOCKETS));
+    this.#hadRun = existsSync(RUN_DIR);
   }
 
   /**
@@ -59,7 +60,7 @@ export class ContainerdDaemon implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
     cri?: string,
   ): Promise<ContainerdDaemon> {
-    const daemon = new ContainerdDaemon(dir, env);
+    const daemon = new ContainerdDaemon(dir, state, env);
     await Deno.mkdir(dir);
     const text = (value: unknown) => JSON.stringify(value);
     await Deno.writeTextFile(
@@ -128,15 +129,30 @@ ${cri ?? ""}`,
   /** Ends it and removes what it has made outside of `dir`; its shims are for the sweep of `dir`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end("SIGKILL");
-    for (const name of list(SHIM_SOCKETS)) {
-      if (!this.#shimSocketsBefore.has(name)) Deno.removeSync(`${SHIM_SOCKETS}/${name}`);
+    // Others are of another containerd, which would take its containers for dead without them.
+    for (const bundle of this.#bundles()) {
+      const address = readIfThere(`${bundle}/address`).replace("unix://", "");
+      if (existsSync(address)) Deno.removeSync(address);
     }
-    if (!this.#hadRun && existsSync("/run/containerd") && list(SHIM_SOCKETS).length === 0) {
-      await Deno.remove("/run/containerd", { recursive: true });
-    }
+    if (!this.#hadRun && existsSync(RUN_DIR)) removeEmptyDirs(RUN_DIR);
+  }
+
+  /** The bundles of its containers, in all namespaces. */
+  #bundles(): string[] {
+    const tasks = `${this.#state}/io.containerd.runtime.v2.task`;
+    return list(tasks).flatMap(list);
   }
 }
 
+/** The paths of what a directory holds; nothing where there is none. */
 function list(dir: string): string[] {
-  return existsSync(dir) ? [...Deno.readDirSync(dir)].map(({ name }) => name) : [];
+  return existsSync(dir) ? [...Deno.readDirSync(dir)].map(({ name }) => `${dir}/${name}`) : [];
+}
+
+/** Removes a directory and those below it, unless there is something else in them. */
+function removeEmptyDirs(dir: string): void {
+  for (const { name, isDirectory } of Deno.readDirSync(dir)) {
+    if (isDirectory) removeEmptyDirs(`${dir}/${name}`);
+  }
+  if ([...Deno.readDirSync(dir)].length === 0) Deno.removeSync(dir);
 }

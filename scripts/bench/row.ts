@@ -17,7 +17,7 @@ export interface Target {
 /** One line of the table. */
 export interface Row {
   readonly title: string;
-  readonly unit: "ms" | "MB" | "/s" | "GB/s" | "µs" | "ms/s";
+  readonly unit: "ms" | "MB" | "/s" | "GB/s" | "µs" | "ms/s" | "×";
   readonly better: "lower" | "higher";
   readonly target?: Target;
   readonly samples: Samples;
@@ -72,9 +72,9 @@ export class Bench {
     return `c${++this.#ids}`;
   }
 
-  /** The spec that every engine gets, in a cgroup of its own. */
-  spec(args: readonly string[]): JsonObject {
-    return spec(args, { cgroup: this.#cgroup });
+  /** The spec that every engine gets, in a cgroup of its own; `override` is merged over it. */
+  spec(args: readonly string[], override: JsonObject = {}): JsonObject {
+    return spec(args, { cgroup: this.#cgroup, override });
   }
 }
 

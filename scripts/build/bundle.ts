@@ -16,7 +16,7 @@ export interface BundleOptions {
    * building machine. In return its stack traces cannot be read.
    */
   readonly minify?: boolean;
-  /** With the failpoints of `src/failpoint.ts`, for tests. Without it each is an empty function. */
+  /** With the failpoints of `src/failpoint.ts`, for tests. Without it nothing of them is there. */
   readonly failpoints?: boolean;
   /** Ends it; what it has written stays. */
   readonly signal?: AbortSignal;
@@ -47,8 +47,9 @@ export async function bundle(options: BundleOptions): Promise<string> {
     const args = [`--output=${outDir}/${name}.js`, `${ROOT}/src/${main}.ts`];
     await runBundler([...common, ...args], signal);
   }
-  await requireLazily(outDir);
-  if (options.minify) await removePaths(outDir);
+  if (!failpoints) await dropFailpoints(outDir);
+  await rewrite(outDir, requireLazily);
+  if (options.minify) await rewrite(outDir, withoutPaths);
   await nameByContent(outDir);
   if (options.minify) await minify(outDir, signal);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
@@ -63,9 +64,36 @@ async function withoutFailpoints(): Promise<string> {
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }
 
-async function removePaths(dir: string): Promise<void> {
+/** What is left of the failpoints in a bundle whose own do nothing, as the bundler writes it. */
+const FAILPOINTS = new RegExp(
+  [
+    // Calls. One behind an `if` stays, and then so does its name, which a test would find.
+    String.raw`(?<=[;{}]\n) *(?:await )?failpoint(?:Async)?\(.*\);\n`,
+    // Names in an import or export.
+    String.raw`^ +failpoint(?:Async)?,?\n`,
+    // The functions, and what loads their module in a file that has parts to be loaded later.
+    String.raw`^function failpoint(?:Async)?\(_name\) \{\n\}\n`,
+    String.raw`^ *init_failpoint_off\(\);\n`,
+    String.raw`^var init_failpoint_off = __esm\(\{\n.*\n  \}\n\}\);\n`,
+  ].join("|"),
+  "gm",
+);
+
+/** Takes the failpoints out of the bundle in `dir`, and the chunk that has nothing else. */
+async function dropFailpoints(dir: string): Promise<void> {
+  await rewrite(dir, (text) => text.replace(FAILPOINTS, ""));
   for (const { name, text } of (await readBundle(dir)).values()) {
-    await Deno.writeTextFile(`${dir}/${name}`, withoutPaths(text));
+    if (!/^\/\/ src\/failpoint_off\.ts\n\s*export \{\n\};\s*$/.test(text)) continue;
+    await Deno.remove(`${dir}/${name}`);
+    const empty = new RegExp(String.raw`import (?:\{\n\} from )?"\./${name}";\n`, "g");
+    await rewrite(dir, (other) => other.replace(empty, ""));
+  }
+}
+
+async function rewrite(dir: string, change: (text: string) => string): Promise<void> {
+  for (const { name, text } of (await readBundle(dir)).values()) {
+    const changed = change(text);
+    if (changed !== text) await Deno.writeTextFile(`${dir}/${name}`, changed);
   }
 }
 
@@ -79,13 +107,10 @@ const REQUIRE = new RegExp(
  * Lets a chunk load Deno's Node layer when it calls `require`. The bundler makes `require` such that
  * every role but that of `shim.js` loads the layer at its start (docs/decisions/0018).
  */
-async function requireLazily(dir: string): Promise<void> {
-  for (const { name, text } of (await readBundle(dir)).values()) {
-    const lazy = text.replace(
-      REQUIRE,
-      (_, _createRequire, require) =>
-        `var ${require} = (name) => globalThis.process.getBuiltinModule(name);`,
-    );
-    if (lazy !== text) await Deno.writeTextFile(`${dir}/${name}`, lazy);
-  }
+function requireLazily(text: string): string {
+  return text.replace(
+    REQUIRE,
+    (_, _createRequire, require) =>
+      `var ${require} = (name) => globalThis.process.getBuiltinModule(name);`,
+  );
 }

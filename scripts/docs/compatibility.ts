@@ -24,7 +24,20 @@ export function incompatibilities(old: OpenRpcDocument, current: OpenRpcDocument
       found.push(...new Comparison(old, current).output(schema(before), schema(now), before.name));
     }
   }
-  return found;
+  return [...found, ...numberIssues(old, current)];
+}
+
+/**
+ * Returns the kinds of error that are gone or have another number. Both documents have all kinds: those
+ * that no method lists, too, such as that of a method which does not exist.
+ */
+function numberIssues(old: OpenRpcDocument, current: OpenRpcDocument): string[] {
+  const now = Object.values(current.components.errors);
+  const codes = new Map(now.map(({ code, data }) => [data.kind, code]));
+  return Object.values(old.components.errors).flatMap(({ code, data: { kind } }) => {
+    if (!codes.has(kind)) return [`error ${kind}: removed`];
+    return codes.get(kind) === code ? [] : [`error ${kind}: was ${code}, is ${codes.get(kind)}`];
+  });
 }
 
 /** Whether a version may break clients of an older one: by its major, below 1.0.0 by its minor. */
@@ -82,15 +95,12 @@ class Comparison {
     this.#current = current;
   }
 
-  /** Returns the errors that a method no longer answers with, or with another number. */
+  /** Returns the errors that a method no longer answers with. */
   errors(before: OpenRpcMethod, now: OpenRpcMethod): string[] {
-    const errors = errorsOf(now, this.#current);
-    const codes = new Map(errors.map(({ code, data }) => [data.kind, code]));
-    return errorsOf(before, this.#old).flatMap(({ code, data: { kind } }) => {
-      const error = `${before.name}: error ${kind}`;
-      if (!codes.has(kind)) return [`${error} removed`];
-      return codes.get(kind) === code ? [] : [`${error}: was ${code}, is ${codes.get(kind)}`];
-    });
+    const kinds = new Set(errorsOf(now, this.#current).map(({ data }) => data.kind));
+    return errorsOf(before, this.#old).flatMap(({ data: { kind } }) =>
+      kinds.has(kind) ? [] : [`${before.name}: error ${kind} removed`]
+    );
   }
 
   /** Returns what `current` refuses of what `old` accepts. */

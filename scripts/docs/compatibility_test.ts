@@ -133,17 +133,24 @@ Deno.test("mayBreak: the major says it, below 1.0.0 the minor", () => {
 });
 
 Deno.test("incompatibilities: an error with another number or kind, and a constant with another value", () => {
-  const withError = (change: Readonly<Record<string, unknown>>): OpenRpcDocument => {
-    const { components: { errors, ...components }, ...rest } = before;
-    const changed = Object.entries(errors).map(([kind, error]) => [kind, { ...error, ...change }]);
-    return { ...rest, components: { ...components, errors: Object.fromEntries(changed) } };
-  };
-  assert.deepEqual(incompatibilities(before, withError({ code: -1 })), [
-    "thing.kill: error Internal: was -32603, is -1",
-  ]);
-  assert.deepEqual(incompatibilities(before, withError({ data: { kind: "Other" } })), [
-    "thing.kill: error Internal removed",
-  ]);
+  // Every method lists the first, none the second.
+  for (const kind of ["Internal", "MethodNotFound"]) {
+    const withError = (change: Readonly<Record<string, unknown>>): OpenRpcDocument => {
+      const errors = Object.entries(before.components.errors).map(([key, error]) =>
+        [key, key === kind ? { ...error, ...change } : error] as const
+      );
+      const components = { ...before.components, errors: Object.fromEntries(errors) };
+      return { ...before, components };
+    };
+    const was = before.components.errors[kind]?.code;
+    assert.deepEqual(incompatibilities(before, withError({ code: -1 })), [
+      `error ${kind}: was ${was}, is -1`,
+    ]);
+    assert.deepEqual(incompatibilities(before, withError({ data: { kind: "Other" } })), [
+      ...(kind === "Internal" ? [`thing.kill: error ${kind} removed`] : []),
+      `error ${kind}: removed`,
+    ]);
+  }
   const always = (value: string) => documentOf({ result: z.object({ name: z.literal(value) }) });
   assert.deepEqual(incompatibilities(always("a"), always("b")), [
     "thing.kill result.name: was always a",

@@ -7,8 +7,8 @@ import {
   shimErrors,
   shimEventNotification,
 } from "../../src/rpc/contract/shim.ts";
+import { discover } from "../../src/runtime/discover.ts";
 import { PROTOCOL, VERSION } from "../../src/version.ts";
-import { openrpc } from "./pages.ts";
 
 /** A contract as it is kept for each release, and the path of the file in the repository. */
 export interface Golden {
@@ -25,7 +25,7 @@ export function goldens(): { readonly daemon: Golden; readonly shim: Golden } {
     notifications: [shimEventNotification, runtimeCallNotification],
   });
   return {
-    daemon: { path: `docs/contract/daemon-${VERSION}.json`, document: openrpc() },
+    daemon: { path: `docs/contract/daemon-${VERSION}.json`, document: discover() },
     shim: { path: `docs/contract/shim-${PROTOCOL}.json`, document: shim },
   };
 }

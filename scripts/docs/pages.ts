@@ -2,12 +2,9 @@
 import {
   daemonContract,
   daemonErrors,
-  daemonNotifications,
   eventNotification,
   statsNotification,
 } from "../../src/rpc/contract/daemon.ts";
-import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
-import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import {
   runtimeCallNotification,
   shimContract,
@@ -15,13 +12,13 @@ import {
   shimEventNotification,
 } from "../../src/rpc/contract/shim.ts";
 import { daemonErrorData, shimErrorData } from "../../src/rpc/contract/schemas/error_data.ts";
-import { VERSION } from "../../src/version.ts";
+import { discover } from "../../src/runtime/discover.ts";
 import { ROOT } from "../root.ts";
 import { cliManPage, cliPage } from "./cli_page.ts";
 import { clientTypes } from "./client_types.ts";
 import { configPage } from "./config_page.ts";
 import type { Examples } from "./examples.ts";
-import { shimParams } from "./shim_params.ts";
+import { daemonParams, shimParams } from "./param_tables.ts";
 import { errorsSection, methodsPage } from "./methods_page.ts";
 
 const METHODS_INTRO = `# Daemon methods
@@ -47,16 +44,6 @@ serves one container, so no method takes an id. In normal use only the daemon ca
 \`berth shim VERB --bundle DIR\` calls it by hand, also while no daemon is running. The daemon learns
 about such calls from the shim's events.`;
 
-/** Returns the OpenRPC document, which is the result of `rpc.discover`. */
-export function openrpc(): OpenRpcDocument {
-  return openrpcDocument(daemonContract, {
-    title: "berth",
-    version: VERSION,
-    errors: daemonErrors,
-    notifications: daemonNotifications,
-  });
-}
-
 /** Returns the content of every generated file, by its path in the repository. */
 export async function generatedFiles(examples: Examples): Promise<Map<string, string>> {
   const files: Readonly<Record<string, string>> = {
@@ -81,8 +68,9 @@ export async function generatedFiles(examples: Examples): Promise<Map<string, st
     "docs/reference/config.md": configPage(),
     "docs/reference/cli.md": cliPage(),
     "docs/man/berth.1": cliManPage(),
-    "docs/openrpc.json": JSON.stringify(openrpc()),
+    "docs/openrpc.json": JSON.stringify(discover()),
     "src/client/daemon_types.ts": clientTypes(),
+    "src/runtime/daemon_params.ts": daemonParams(),
     "src/shim/api/shim_params.ts": shimParams(),
   };
   const formatted = new Map<string, string>();

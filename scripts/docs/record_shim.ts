@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { TestDaemon } from "../../tests/harness/daemon.ts";
 import { until } from "../../tests/harness/poll.ts";
-import { bundlePaths, readJson, writeJsonAtomic } from "../../src/oci/bundle_layout.ts";
+import { bundlePaths } from "../../src/oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../src/oci/json_file.ts";
 import type { BundleRecord } from "../../src/oci/bundle_layout.ts";
 import { dial } from "../../src/rpc/transport/dial.ts";
 import type { Example } from "./examples.ts";

@@ -34,6 +34,10 @@ function titleOf(argument: Deno.lint.Node | undefined): string | undefined {
       return typeof argument.value === "string" ? argument.value : undefined;
     case "TemplateLiteral":
       return argument.quasis[0]?.cooked;
+    case "BinaryExpression":
+      return titleOf(argument.left);
+    case "FunctionExpression":
+      return argument.id?.name;
     case "ObjectExpression":
       for (const property of argument.properties) {
         if (property.type !== "Property" || property.key.type !== "Identifier") continue;
@@ -71,7 +75,14 @@ const plugin: Deno.lint.Plugin = {
           'CallExpression[callee.name="test"][arguments.length>1]': (node) => check(node),
           'CallExpression[callee.object.name="Deno"][callee.property.name="test"]': (node) =>
             check(node),
-          "CallExpression[callee.name=/^(networkTest|testCompiled)$/]": (node) => check(node),
+          'CallExpression[callee.object.object.name="Deno"][callee.object.property.name="test"]': (
+            node,
+          ) => check(node),
+          'CallExpression[callee.property.name="step"]': (node) => check(node),
+          "CallExpression[callee.name=/^(imageTest|networkTest|test(Not)?Compiled|testWithCriu)$/]":
+            (
+              node,
+            ) => check(node),
           // Its first argument is what the test needs.
           'CallExpression[callee.name="testNeeding"]': (node) => check(node, 1),
         };

@@ -34,6 +34,15 @@ Deno.test("test titles: whatever else comes first is refused, in each form of a 
   assert.equal(refused('testNeeding("crun", "dead shim: a line", () => {});'), 0);
   assert.equal(refused('testNeeding("crun", { name: "a line" }, () => {});'), 1);
   assert.equal(refused('testCompiled("a line", () => {});'), 1);
+  assert.equal(refused('imageTest("a line", () => {}); networkTest("a line", () => {});'), 2);
+  assert.equal(refused("Deno.test(function lineIsCutOff() {});"), 1);
+  assert.equal(refused("Deno.test(function deadShim() {});"), 0);
+  assert.equal(refused('Deno.test.ignore("a line", () => {}); Deno.test.only("a line", fn);'), 2);
+  assert.equal(refused('Deno.test.ignore("dead shim: a line", () => {});'), 0);
+  assert.equal(refused('Deno.test("shim: it", (t) => t.step("a line", () => {}));'), 1);
+  assert.equal(refused('Deno.test("shim: it", (t) => t.step("shim: a line", () => {}));'), 0);
+  assert.equal(refused('Deno.test("a line " + "that is long", () => {});'), 1);
+  assert.equal(refused('Deno.test("shim: a line " + "that is long", () => {});'), 0);
   assert.equal(refused('Deno.test("dead shims: they are noticed", () => {});'), 1);
   assert.equal(refused('Deno.test("tests: a line", () => {});'), 1);
 });

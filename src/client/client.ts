@@ -8,7 +8,7 @@ import { runContainer } from "./run.ts";
 import { type EventsOptions, EventStream } from "./events.ts";
 import { DEFAULT_SOCKET } from "../default_socket.ts";
 import { DaemonLink } from "./link.ts";
-import { createOnce } from "./calls/once.ts";
+import { createOnce } from "./calls/exactly_once.ts";
 import { PIPED, PipedStdio, type PipedStreams } from "./stdio.ts";
 import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_stream.ts";
 
@@ -30,7 +30,7 @@ export interface ListOptions extends CallOptions {
   readonly status?: ContainerStatus;
 }
 
-/** The containers that {@linkcode Client.stats} returns figures of. */
+/** The containers that {@linkcode Client.stats} returns statistics of. */
 export interface StatsOptions extends CallOptions {
   /** Only these containers. */
   readonly ids?: readonly string[];
@@ -121,7 +121,7 @@ export class Client implements AsyncDisposable {
     try {
       const { id, instance = crypto.randomUUID() } = params;
       await createOnce(this.#link, { ...params, ...stdio.params, instance }, options);
-      stdio.attached();
+      stdio.closeHeld();
       const container = new Container(this.#link, id, { stdio, instance, deleteOnDispose });
       return stdio.typed<P, Container>(container);
     } catch (error) {

@@ -3,7 +3,7 @@ import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { ContainerState, DaemonMethods, ExitStatus, Removal, Stats } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import { NotFoundError } from "../rpc/errors.ts";
-import { deleteOnce, renameOnce, startOnce } from "./calls/once.ts";
+import { deleteOnce, renameOnce, startOnce } from "./calls/exactly_once.ts";
 import { ContainerProcess, ExecProcess } from "./process.ts";
 import { acrossRestarts } from "./calls/across_restarts.ts";
 import { PipedStdio, type PipedStreams } from "./stdio.ts";
@@ -135,7 +135,7 @@ export class Container extends ContainerProcess {
     try {
       const call = { ...params, ...stdio.params, id };
       const exec = await this.call("container.exec", call, options);
-      stdio.attached();
+      stdio.closeHeld();
       return stdio.typed<P, ExecProcess>(new ExecProcess(this.#link, id, exec, stdio));
     } catch (error) {
       await stdio.close();
@@ -160,7 +160,7 @@ export class Container extends ContainerProcess {
     return (await this.call("container.pids", { id: this.id }, options)).processes;
   }
 
-  /** Returns the container's cgroup figures. */
+  /** Returns the container's cgroup statistics. */
   async stats(options?: CallOptions): Promise<Stats> {
     return await this.call("container.stats", { id: this.id }, options);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { z } from "zod";
+import type * as z from "zod";
 import { daemonContract, eventNotification, statsNotification } from "../rpc/contract/daemon.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParamsOf, ResultOf } from "../rpc/contract/method.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A process of a container as the client library sees it: init, or an exec.
 import {
   BerthError,
   FailedPreconditionError,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// `Client.watchStats`: readings of resource usage over a connection of their own.
 import { deferred } from "../rpc/peer/deferred.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { UnavailableError } from "../rpc/errors.ts";

@@ -55,7 +55,7 @@ const CHUNK = 64 * 1024;
 /**
  * This side of the FIFOs of a process whose stdio is `piped`. A FIFO that no other process has open
  * blocks its opener, and shows its end to its reader (fifo(7)), so each is also held open for both
- * until {@linkcode attached}: by then the container's side is open.
+ * until {@linkcode closeHeld}: by then the container's side is open.
  */
 export class PipedStdio {
   /** The process's stdin; closing it gives the process its end of input. */
@@ -121,15 +121,15 @@ export class PipedStdio {
     return handle as Handle & PipedStreams<Params>;
   }
 
-  /** The container's side is open: from now on its end is the end of ours. */
-  attached(): void {
+  /** Closes the ends that were held until the container's side is open, whose end is now that of ours. */
+  closeHeld(): void {
     for (const end of this.#held) end.close();
     this.#held = [];
   }
 
   /** Closes the streams that are still open, and removes the FIFOs. */
   async close(): Promise<void> {
-    this.attached();
+    this.closeHeld();
     for (const end of this.#ends) end.close();
     this.#ends.clear();
     await this.#removeWhenDone();

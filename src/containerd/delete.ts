@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The call `delete`, with which containerd cleans up after a shim.
 import { cgroupAt, killUntilEmpty } from "../linux/cgroup/cgroup.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
-import { bundlePaths, readJson, tryReadJson } from "../oci/bundle_layout.ts";
+import { bundlePaths } from "../oci/bundle_layout.ts";
+import { readJson, tryReadJson } from "../oci/json_file.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { cgroupsPathOf } from "../oci/spec/facts.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
@@ -18,8 +18,14 @@ import { DeleteResponse } from "./messages/task.ts";
 import { encode } from "./protobuf/codec.ts";
 import { timestampOf } from "./messages/time.ts";
 
-/** How long left processes may take to die, in milliseconds: containerd waits 5 s for all of it. */
-const KILL_WITHIN = 2000;
+/**
+ * How long the runtime may take, in milliseconds: containerd waits 5 s for all of it, and would leave a
+ * runtime that hangs behind. Then the container's processes are killed without it.
+ */
+const RUNTIME_WITHIN = 3000;
+
+/** How long left processes may take to die, in milliseconds. */
+const KILL_WITHIN = 1000;
 
 /** Runtime and root where the shim has died before it wrote them down. */
 const DEFAULT_RUNTIME = { runtime: "runc", runtimeRoot: "/run/containerd/runc" };
@@ -43,7 +49,8 @@ export async function runDelete(flags: ShimFlags): Promise<number> {
   await attempt(`deleting ${id}`, async () => {
     using reaper = Reaper.start();
     const spawn: typeof reaper.spawn = (argv, options) => reaper.spawn(argv, options);
-    await new OciRuntime({ command, root, spawn }).delete(id, { force: true });
+    const runtime = new OciRuntime({ command, root, spawn });
+    await runtime.delete(id, { force: true, timeoutMs: RUNTIME_WITHIN });
   });
   const path = record?.cgroupsPath ?? cgroupsPathOf(tryReadJson(paths.config));
   const cgroup = path && cgroupAt(path);

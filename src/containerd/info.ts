@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The call `-info`.
 import { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 import { VERSION } from "../version.ts";
 import { readInput } from "./bootstrap/answer.ts";
-import { RuntimeInfo } from "./messages/bootstrap.ts";
+import { ShimInfo } from "./messages/bootstrap.ts";
 import { Any } from "./messages/types.ts";
 import { decode, encode } from "./protobuf/codec.ts";
 import { readOptions } from "./task/options.ts";
@@ -19,7 +18,7 @@ export async function printInfo(): Promise<number> {
   const options = input.length === 0 ? undefined : decode(Any, input);
   const { binaryName } = await readOptions(options);
   const features = await featuresOf(binaryName);
-  Deno.stdout.writeSync(encode(RuntimeInfo, {
+  Deno.stdout.writeSync(encode(ShimInfo, {
     name: "io.containerd.berth.v2",
     version: { version: VERSION },
     options,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The log of a shim in containerd's own log.
 import { close, dup2, O_NONBLOCK, O_RDWR, O_WRONLY, open, write } from "../linux/fd/fd.ts";
 
 const STDERR = 2;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Chooses the call of containerd's shim and loads it.
 import { messageOf } from "../rpc/error_text.ts";
 import { VERSION } from "../version.ts";
 import { parseFlags, requireNamespace } from "./flags.ts";

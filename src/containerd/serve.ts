@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The call `serve`: the process that `start` leaves behind.
 import { setProcessName } from "../linux/process/process.ts";
 import { setsid } from "../linux/process/session.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { readInput, sendAnswer } from "./bootstrap/answer.ts";
-import { stay } from "./stay.ts";
+import { becomeGroupShim } from "./become_group_shim.ts";
 import { wait } from "./waiting/wait.ts";
 
 /**
@@ -21,7 +20,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   setsid();
   try {
     const call = { parent: Number(first), args: rest, bundle: Deno.cwd(), input: readInput() };
-    const { text, stays } = await stay(call);
+    const { text, stays } = await becomeGroupShim(call);
     sendAnswer({ ok: text });
     if (!stays) Deno.exit(0);
     // The bundle goes away before this process does.

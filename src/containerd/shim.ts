@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Serves containerd until there is nothing more to do.
 import { after, sleep } from "../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../linux/event_loop/yield.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";
@@ -69,7 +68,7 @@ export class ContainerdShim {
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
       isQueued: (event) => this.#forwarder.holds(event),
-      onStarted: () => this.#trim.later(),
+      onStarted: () => this.#trim.schedule(),
       onShutdown: () => void this.#end(KEEP_MS),
     });
     void this.#accept();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Checks that a stored image can be run.
-import { ImageError } from "./errors.ts";
+import { ImageError } from "./image_errors.ts";
 import { type ImageConfig, parseImageConfig } from "./image_config.ts";
 import type { StoredImage } from "./store/graph.ts";
 import type { ImageStore } from "./store/image_store.ts";

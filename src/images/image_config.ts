@@ -2,7 +2,7 @@
 // Reads the config of an image, and compares platforms.
 import { cleanPath } from "../linux/fs/path_names.ts";
 import { isRecord } from "../rpc/is_record.ts";
-import { ImageError } from "./errors.ts";
+import { ImageError } from "./image_errors.ts";
 
 /** This machine's architecture by its name in images. */
 export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
@@ -79,7 +79,7 @@ export interface ImageConfig {
  */
 export function parseImageConfig(json: string): ImageConfig {
   const image: unknown = JSON.parse(json);
-  if (!isRecord(image)) throw new ImageError("the image's config is no object");
+  if (!isRecord(image)) throw new ImageError("the image's config is not an object");
   const config = isRecord(image["config"]) ? image["config"] : {};
   const os = string(image, "os");
   if (os !== "linux") throw new ImageError(`the image is for ${os || "no system"}, not for linux`);
@@ -121,7 +121,7 @@ export function commandOf(
     ? [...config.entrypoint, ...given.length > 0 ? given : config.cmd]
     : [...entrypoint === "" ? [] : [entrypoint], ...given];
   if (args.length === 0) {
-    throw new ImageError("the image says no command to run: give one after its name");
+    throw new ImageError("the image names no command to run: give one after its name");
   }
   return args;
 }
@@ -142,14 +142,14 @@ function absolute(path: string): string {
 
 function string(record: Record<string, unknown>, name: string): string {
   const value = record[name] ?? "";
-  if (typeof value !== "string") throw new ImageError(`the image's ${name} is no text`);
+  if (typeof value !== "string") throw new ImageError(`the image's ${name} is not a string`);
   return value;
 }
 
 function strings(record: Record<string, unknown>, name: string): string[] {
   const value = record[name] ?? [];
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-    throw new ImageError(`the image's ${name} is no list of texts`);
+    throw new ImageError(`the image's ${name} is not a list of strings`);
   }
   return value;
 }
@@ -157,6 +157,6 @@ function strings(record: Record<string, unknown>, name: string): string[] {
 /** Returns a set, which the config writes as an object with empty objects as values. */
 function keys(record: Record<string, unknown>, name: string): string[] {
   const value = record[name] ?? {};
-  if (!isRecord(value)) throw new ImageError(`the image's ${name} is no set`);
+  if (!isRecord(value)) throw new ImageError(`the image's ${name} is not an object`);
   return Object.keys(value);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ImageError } from "./errors.ts";
+import { ImageError } from "./image_errors.ts";
 import { commandOf, isFor, parseImageConfig, parsePlatform } from "./image_config.ts";
 
 const json = (config: unknown, os = "linux") =>
@@ -33,7 +33,7 @@ Deno.test("parseImageConfig reads what a container needs, and takes null for abs
 Deno.test("parseImageConfig refuses what cannot run here and what is no config", () => {
   assert.throws(() => parseImageConfig(json({}, "windows")), /for windows, not for linux/);
   assert.throws(() => parseImageConfig("[]"), ImageError);
-  assert.throws(() => parseImageConfig(json({ Cmd: "sh" })), /Cmd is no list/);
+  assert.throws(() => parseImageConfig(json({ Cmd: "sh" })), /Cmd is not a list/);
   assert.throws(() => parseImageConfig(json({ User: 7 })), ImageError);
 });
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Writes an OCI image layout, which skopeo reads.
 import { ARCHITECTURE } from "./image_config.ts";
 
 /** A blob of a layout (image-spec, descriptor.md). */

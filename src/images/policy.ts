@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The policy for signatures that skopeo obeys: the host's, or berth's own.
 import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import type { ImageStore } from "./store/image_store.ts";

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Pulls an image into the store by skopeo.
 import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
-import { explainFullDisk, ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
+import {
+  explainFullDisk,
+  ImageClashError,
+  ImageError,
+  ImageNotFoundError,
+} from "./image_errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
 import type { Platform } from "./image_config.ts";
 import { withoutColon } from "./local_source.ts";

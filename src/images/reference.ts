@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Parses names of images, as docker does.
-import { ImageError } from "./errors.ts";
+import { ImageError } from "./image_errors.ts";
 
 /** The source that skopeo takes an image from, and the name that the image has here. */
 export interface Reference {
@@ -68,7 +68,7 @@ function localReference(transport: string, text: string): Reference {
   }
   const colon = path.indexOf(":");
   const [place] = splitOnce(path, colon);
-  const name = `${transport}:${absolutePath(place)}${colon < 0 ? "" : path.slice(colon)}`;
+  const name = `${transport}:${normalizePath(place)}${colon < 0 ? "" : path.slice(colon)}`;
   return { name, source: name, local: true };
 }
 
@@ -76,7 +76,7 @@ function localReference(transport: string, text: string): Reference {
  * Returns the absolute path, one for each way to write it, so that an image has one name. `..` within
  * it stays: before it may be a link.
  */
-function absolutePath(path: string): string {
+function normalizePath(path: string): string {
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
   const above = path.startsWith("/") ? [] : Deno.cwd().split("/").filter((name) => name !== "");
   while (names[0] === "..") {
@@ -121,7 +121,7 @@ export function shortId(id: string): string {
 
 /** Returns an id as the name of a directory: nothing but what an id is made of. */
 export function hexName(id: string): string {
-  if (!/^[0-9a-f]+$/.test(id)) throw new ImageError(`${JSON.stringify(id)} is no id`);
+  if (!/^[0-9a-f]+$/.test(id)) throw new ImageError(`${JSON.stringify(id)} is not an id`);
   return id;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ImageError } from "./errors.ts";
+import { ImageError } from "./image_errors.ts";
 import { isLoopback, parseReference, shortName } from "./reference.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;

@@ -7,7 +7,7 @@ import {
   ImageError,
   ImageNotFoundError,
   SkopeoMissingError,
-} from "./errors.ts";
+} from "./image_errors.ts";
 
 /** Environment of a call of skopeo, its end, and a listener for its progress. */
 export interface SkopeoOptions {

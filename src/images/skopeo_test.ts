@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { until } from "../../tests/harness/poll.ts";
 import { StandIn } from "../../tests/harness/stand_in.ts";
 import { exists } from "../linux/fs/exists.ts";
-import { ImageNotFoundError } from "./errors.ts";
+import { ImageNotFoundError } from "./image_errors.ts";
 import { failure, runSkopeo } from "./skopeo.ts";
 
 Deno.test("runSkopeo: an abort after its end, while its output is still open, does no harm", async () => {

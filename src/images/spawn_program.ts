@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Starts a program of the machine, such as tar or cp.
 /** Arguments and standard input of a program, and what ends it. */
 export interface SpawnProgramOptions extends Pick<Deno.CommandOptions, "args" | "stdin"> {
   /** Ends the program. */

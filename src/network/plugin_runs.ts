@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Ends plugins that outlived the daemon that started them.
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { sleep } from "../linux/event_loop/timer.ts";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
+import { processesOf } from "../../tests/harness/processes.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
@@ -23,12 +25,16 @@ Deno.test("endPluginRuns: waits for what holds the lock, whatever it is called, 
     using lock = FileLock.tryLock(runs.lock);
     return lock === undefined;
   };
-  while (!isHeld()) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("the lock to be held", isHeld);
   await endPluginRuns(runs, 0);
   assert.equal((await orphan).signal, "SIGKILL");
   // As a child of a plugin that closes its files.
   const named = sleeper("exec sleep 60", { CNI_CONTAINERID: runs.containerId });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // While it is executed its environment cannot be seen.
+  await until(
+    "the child",
+    () => processesOf(runs.containerId).some(({ command }) => command === "sleep 60"),
+  );
   await endPluginRuns(runs, 0);
   assert.equal((await named).signal, "SIGKILL");
   // One that ends by itself is not killed.

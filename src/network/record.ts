@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The record of a container's network on disk.
-import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../oci/json_file.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist } from "./conflist.ts";
 import { ConflistError, parseConflist } from "./conflist.ts";

@@ -99,8 +99,8 @@ function start(
     // Not the caller's: a daemon is set to outlive others.
     oomScoreAdj: 0,
   });
-  stdout.started();
-  stderr.started();
+  stdout.closeWriter();
+  stderr.closeWriter();
   return child;
 }
 
@@ -130,7 +130,7 @@ class CapturedOutput implements Disposable {
   }
 
   /** Closes the end for writing, of which the program has its own by now. */
-  started(): void {
+  closeWriter(): void {
     this.#writer[Symbol.dispose]();
   }
 

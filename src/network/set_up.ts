@@ -7,7 +7,7 @@ import { pinNewNamespace } from "../linux/net/namespace.ts";
 import { letUsersBindAndPing } from "../linux/net/user_rights.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
-import { pluginMessage } from "./errors.ts";
+import { pluginMessage } from "./plugin_errors.ts";
 import type { PluginHost } from "./plugin.ts";
 import { neverStarted, runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, AttachmentStep, NetworkPaths, NetworkRecord } from "./record.ts";

@@ -8,7 +8,7 @@ import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { hasInterface } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { messageOf } from "../rpc/error_text.ts";
-import { pluginMessage } from "./errors.ts";
+import { pluginMessage } from "./plugin_errors.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";
 import type { PluginRuns } from "./plugin_runs.ts";

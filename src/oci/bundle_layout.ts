@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { leadsNowhere } from "../linux/libc/errno.ts";
-import { writeAtomic } from "../linux/fs/write_atomic.ts";
-import { isRecord } from "../rpc/is_record.ts";
-import { parseJson, stringifyJson } from "../rpc/json.ts";
+// The files of a bundle: their names, and the records in them.
 import type { ProcessExit } from "./process_exit.ts";
 
 /** Version of the layout of a bundle's own files; a bundle of another version is not touched. */
 export const BUNDLE_FORMAT = 1;
+
+/** Default time between the stop signal and SIGKILL, in seconds, as in docker. */
+export const DEFAULT_STOP_TIMEOUT = 10;
 
 /** The stdio of a process as given: FIFO path, `file:///path`, or `""` for nothing. */
 export interface StdioPaths {
@@ -85,11 +85,11 @@ export interface BundleRecord {
   readonly group?: string | undefined;
   /** The stop signal that the spec names. */
   readonly stopSignal?: string | undefined;
-  /** Seconds between the stop signal and SIGKILL. */
+  /** Seconds between the stop signal and SIGKILL, -1: never. Default: {@linkcode DEFAULT_STOP_TIMEOUT}. */
   readonly stopTimeout?: number | undefined;
   /**
    * How long a call of the runtime may take by the config of the daemon that made the container, in
-   * milliseconds: the bound of a start whose daemon has gone.
+   * milliseconds: the bound of a delete, and of a start whose daemon has gone.
    */
   readonly runtimeTimeoutMs?: number | undefined;
   /** The instance that this one takes the place of. */
@@ -180,35 +180,4 @@ export const FILE_PREFIX = "file://";
 /** Returns the file that an output target names, or undefined where it names none. */
 export function filePath(target: string): string | undefined {
   return target.startsWith(FILE_PREFIX) ? target.slice(FILE_PREFIX.length) : undefined;
-}
-
-/** Writes `value` as JSON with {@linkcode writeAtomic}. */
-export function writeJsonAtomic(path: string, value: unknown): void {
-  writeAtomic(path, stringifyJson(value));
-}
-
-/**
- * Reads one of a bundle's own JSON files, which only berth writes. Undefined where the file is
- * missing; an object that is not JSON, or no object, throws a `SyntaxError`.
- */
-export function readJson<T extends object>(path: string): T | undefined {
-  let value: unknown;
-  try {
-    value = parseJson(Deno.readTextFileSync(path));
-  } catch (error) {
-    if (leadsNowhere(error)) return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  if (isRecord(value)) return value as T;
-  throw new SyntaxError(`${path} is damaged: no JSON object`);
-}
-
-/** As {@linkcode readJson}; undefined also where the file is damaged, as a loss of power leaves one. */
-export function tryReadJson<T extends object>(path: string): T | undefined {
-  try {
-    return readJson<T>(path);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return undefined;
-  }
 }

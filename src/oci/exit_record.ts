@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+// The record of how init ended, `exit.json`, written on a full disk too.
 import { ifThere } from "../linux/fs/if_there.ts";
-import { tryReadJson } from "./bundle_layout.ts";
+import { tryReadJson } from "./json_file.ts";
 import type { ExitRecord } from "./bundle_layout.ts";
 
 /** Size of exit.json in bytes, which a record never reaches: blanks fill the rest. */

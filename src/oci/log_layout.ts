@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The files of a container's log.
 import { dirEntries } from "../linux/fs/dir_entries.ts";
 
 /**
@@ -9,7 +10,7 @@ export function logDir(root: string, id: string): string {
   return `${root}/logs/${id}`;
 }
 
-/** Returns the file to which berth before 0.2 wrote the output of a detached container. */
+/** Returns the file to which an early berth wrote the output of a detached container. */
 export function formerLogPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The directories that belong to one container beside its bundle, and their labels.
 import { parentDir } from "../linux/fs/path_names.ts";
 import { removeTree } from "../linux/fs/remove_tree.ts";
 import { filePath } from "./bundle_layout.ts";

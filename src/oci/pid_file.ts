@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the pid files of OCI runtimes.
 import { ifThere } from "../linux/fs/if_there.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+// The files that stand for renames under way.
 import { namesEnding } from "../linux/fs/dir_entries.ts";
-import { tryReadJson } from "./bundle_layout.ts";
+import { tryReadJson } from "./json_file.ts";
 
 /** Returns the directory of the renames that are under way, each of which is `<new id>.json`. */
 export function renamesDir(root: string): string {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The text of whatever was thrown.
 
 /** Returns the message of whatever was thrown. */
 export function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The errors of the wire, a class for each kind.
 
 /** The condition that an error stands for; `data.kind` on the wire. */
 export type ErrorKind =

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// JSON whose integers keep all their digits.
 
 /** The part of the proposal "JSON.parse source text access" that V8 has; Node 20 has none of it. */
 interface SourceTextJson {

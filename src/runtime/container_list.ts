@@ -46,7 +46,7 @@ export function listStats(
   });
 }
 
-/** Returns the figures of a container; undefined where it has stopped and has no cgroup. */
+/** Returns the statistics of a container; undefined where it has stopped and has no cgroup. */
 export function statsOf(container: Listed): Stats | undefined {
   try {
     return container.stats();

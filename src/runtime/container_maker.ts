@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Makes the container of a create, or of a definition that is run again.
 import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { BUNDLE_FORMAT, type BundleRecord } from "../oci/bundle_layout.ts";
@@ -9,7 +8,7 @@ import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import { networkParams } from "../rpc/contract/schemas/network.ts";
 import { Bundle } from "./bundle/bundle.ts";
-import { Container } from "./container/container.ts";
+import { ManagedContainer } from "./container/managed_container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
 import { claimCgroup } from "./create/cgroup_claim.ts";
@@ -41,7 +40,7 @@ export interface ContainerMakerOptions {
 interface MakeOptions {
   readonly network: NetworkPlan | undefined;
   /** Called with the container before its shim is. */
-  readonly begun: (container: Container) => void;
+  readonly begun: (container: ManagedContainer) => void;
   /** Called once the bundle is there. */
   readonly prepare?: () => void;
 }
@@ -66,7 +65,9 @@ export class ContainerMaker {
    * @throws {AlreadyExistsError} if the id is taken; nothing was touched.
    * @throws {FailedPreconditionError} if the id is that of a rename that is not done.
    */
-  async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
+  async create(
+    params: ParsedParamsOf<DaemonContract, "container.create">,
+  ): Promise<ManagedContainer> {
     const { checkUsable, containers, context, definitions, fds } = this.#options;
     const { config, networks } = context;
     const { id } = params;
@@ -129,14 +130,14 @@ export class ContainerMaker {
     record: BundleRecord,
     spec: CheckedSpec,
     { network, begun, prepare }: MakeOptions,
-  ): Promise<Container> {
+  ): Promise<ManagedContainer> {
     const { context } = this.#options;
     using claims = new DisposableStack();
     const bundle = Bundle.create(
       `${bundlesDir(context.config.state)}/${record.id}`,
       record,
       spec,
-      () => claims.use(this.#claimCgroup(record)),
+      () => claims.use(this.#claimCgroup(record, spec)),
     );
     try {
       prepare?.();
@@ -144,7 +145,7 @@ export class ContainerMaker {
       bundle.remove();
       throw error;
     }
-    const container = new Container(bundle, context, "creating");
+    const container = new ManagedContainer(bundle, context, "creating");
     begun(container);
     await container.create(network);
     return container;
@@ -155,7 +156,7 @@ export class ContainerMaker {
    *
    * @throws {FailedPreconditionError} if the owner of a namespace that it shares does not run any more.
    */
-  async remake(record: BundleRecord, definition: CheckedSpec): Promise<Container> {
+  async remake(record: BundleRecord, definition: CheckedSpec): Promise<ManagedContainer> {
     const { containers, context: { config, networks }, fds } = this.#options;
     const { id, instance, sharedNamespaces: shared = [] } = record;
     // Of one that is still being connected to it is not known whether it runs.
@@ -202,9 +203,10 @@ export class ContainerMaker {
     return direct_start && !hasHooks(spec, "poststart") && runtimes.isRunc(runtime);
   }
 
-  #claimCgroup(record: BundleRecord): Disposable | undefined {
+  #claimCgroup(record: BundleRecord, spec: CheckedSpec): Disposable | undefined {
     return claimCgroup(
       record,
+      spec,
       (path) => this.#options.containers.inCgroup(path)?.bundle.record,
       this.#hierarchies,
     );

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Wires the parts of the daemon that look after containers.
 import type { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";
@@ -12,6 +11,7 @@ import { EventPublisher } from "./events/publisher.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
 import { Definitions } from "./definitions/definitions.ts";
+import { MountKeeper } from "./service/mount_keeper.ts";
 import { Services } from "./service/services.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -63,8 +63,9 @@ export interface ContainerManager extends AsyncDisposable {
 }
 
 /**
- * Opens the state directory: takes its lock, opens the journal and dials the shim of every
- * bundle, all at once. Waits a moment for the answers, but never for a shim that gives none.
+ * Wires the parts of the daemon that look after containers, and opens the state directory: takes its
+ * lock, opens the journal and dials the shim of every bundle, all at once. Waits a moment for the
+ * answers, but never for a shim that gives none.
  *
  * @throws {FailedPreconditionError} if another daemon has the state or the root directory.
  */
@@ -140,6 +141,7 @@ export async function openContainerManager(
       containers,
       definitions,
       root,
+      cgroupMounts: MountKeeper.open(state),
       events,
       stopping,
       checkUsable,

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The containers by id, with those whose create is under way.
 import { AlreadyExistsError, type BerthError, NotFoundError } from "../rpc/errors.ts";
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
-import type { Container } from "./container/container.ts";
+import type { ManagedContainer } from "./container/managed_container.ts";
 
 /** A create that is under way, or another call that keeps an id taken. */
 interface UnderWay {
   /** Its container, once that has begun. */
-  container?: Container;
+  container?: ManagedContainer;
   /** Resolved when the create has ended, however it did. */
   readonly ended: PromiseWithResolvers<void>;
 }
 
 /** The containers of one state directory, by id. */
-export class ContainerRegistry implements Iterable<Container> {
-  readonly #containers = new Map<string, Container>();
+export class ContainerRegistry implements Iterable<ManagedContainer> {
+  readonly #containers = new Map<string, ManagedContainer>();
   /** Ids whose create is under way: taken, but not there yet. */
   readonly #creating = new Map<string, UnderWay>();
 
@@ -25,7 +24,7 @@ export class ContainerRegistry implements Iterable<Container> {
   }
 
   /** Returns every container, in the order of their creation. */
-  [Symbol.iterator](): Iterator<Container> {
+  [Symbol.iterator](): Iterator<ManagedContainer> {
     return this.#containers.values();
   }
 
@@ -34,7 +33,7 @@ export class ContainerRegistry implements Iterable<Container> {
    *
    * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
    */
-  get(id: string, instance?: string): Container {
+  get(id: string, instance?: string): ManagedContainer {
     const container = this.#containers.get(id);
     if (container === undefined) {
       throw new NotFoundError(`no container ${id}`, { data: { id } });
@@ -48,12 +47,12 @@ export class ContainerRegistry implements Iterable<Container> {
   }
 
   /** Finds a container, if there is one of this id. */
-  find(id: string): Container | undefined {
+  find(id: string): ManagedContainer | undefined {
     return this.#containers.get(id);
   }
 
   /** Adds a container that was found. */
-  add(container: Container): void {
+  add(container: ManagedContainer): void {
     this.#containers.set(container.id, container);
   }
 
@@ -78,7 +77,7 @@ export class ContainerRegistry implements Iterable<Container> {
   }
 
   /** Puts a container under its new id in the place of the one that has the old id. */
-  rename(from: string, renamed: Container): void {
+  rename(from: string, renamed: ManagedContainer): void {
     this.#containers.delete(from);
     this.add(renamed);
   }
@@ -91,8 +90,8 @@ export class ContainerRegistry implements Iterable<Container> {
   /** Keeps the id taken while `create` makes its container, which gives it to `begun` before that. */
   async create(
     id: string,
-    create: (begun: (container: Container) => void) => Promise<Container>,
-  ): Promise<Container> {
+    create: (begun: (container: ManagedContainer) => void) => Promise<ManagedContainer>,
+  ): Promise<ManagedContainer> {
     this.checkFree(id);
     return await this.recreate(id, create);
   }
@@ -100,8 +99,8 @@ export class ContainerRegistry implements Iterable<Container> {
   /** Puts the container that `create` makes in the place of the one that has the id. */
   async recreate(
     id: string,
-    create: (begun: (container: Container) => void) => Promise<Container>,
-  ): Promise<Container> {
+    create: (begun: (container: ManagedContainer) => void) => Promise<ManagedContainer>,
+  ): Promise<ManagedContainer> {
     using taken = this.#take(id);
     const container = await create((begun) => taken.container = begun);
     this.add(container);
@@ -151,7 +150,7 @@ export class ContainerRegistry implements Iterable<Container> {
   /**
    * Returns the container, there or under way, whose cgroup is at this path, above it or below it.
    */
-  inCgroup(cgroupsPath: string): Container | undefined {
+  inCgroup(cgroupsPath: string): ManagedContainer | undefined {
     for (const container of this.#all()) {
       const other = container.bundle.record.cgroupsPath;
       if (other !== undefined && overlap(other, cgroupsPath)) return container;
@@ -160,7 +159,7 @@ export class ContainerRegistry implements Iterable<Container> {
   }
 
   /** Returns every container, then those whose create is under way. */
-  *#all(): Generator<Container> {
+  *#all(): Generator<ManagedContainer> {
     yield* this;
     for (const { container } of this.#creating.values()) {
       if (container !== undefined) yield container;
@@ -177,7 +176,10 @@ export class ContainerRegistry implements Iterable<Container> {
    * The bundle is gone. What `successor` makes of its container has the id from now on; where that is
    * nothing the id is free.
    */
-  released(bundle: Bundle, successor: (container: Container) => Container | undefined): void {
+  released(
+    bundle: Bundle,
+    successor: (container: ManagedContainer) => ManagedContainer | undefined,
+  ): void {
     const container = this.#containers.get(bundle.id);
     if (container?.bundle !== bundle) return;
     const next = successor(container);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Keeps creates and connections from taking the last fds of the daemon.
 import { isExhausted } from "../linux/libc/errno.ts";
 import { fileLimit } from "../linux/process/file_limit.ts";
 import { ResourceExhaustedError } from "../rpc/errors.ts";

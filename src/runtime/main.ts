@@ -2,16 +2,18 @@
 import { getLogger } from "@logtape/logtape";
 import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
+import { failpointAsync } from "../failpoint.ts";
+import { surviveErrors } from "../linux/event_loop/survive_errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { type DaemonFlags, daemonRoleCommand } from "../daemon_command.ts";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";
-import { Daemon } from "./daemon.ts";
+import { DaemonServer } from "./daemon_server.ts";
 import { DaemonLog } from "./observability/log.ts";
 import { programPath, selfShimCommand } from "./process/self_command.ts";
 import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
-import { spanHooks, telemetryEnabled } from "./observability/telemetry.ts";
+import { isTelemetryEnabled, spanHooks } from "./observability/telemetry.ts";
 
 /** Runs `berth daemon` with the arguments after `daemon`, and returns its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
@@ -82,6 +84,10 @@ function isForeseen(error: Error): boolean {
 
 /** Serves until SIGTERM or SIGINT. */
 async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Promise<void> {
+  // As in a shim: a container without its daemon loses its terminal, and its exit status.
+  if (config.runtime.no_shim) {
+    surviveErrors((error) => getLogger(["berth"]).error("unhandled error", { error }));
+  }
   const manager = new ServiceManager();
   const stop = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -93,12 +99,12 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
     ? undefined
     : new (await import("./observability/metrics.ts")).Metrics();
   await using endpoints = new AsyncDisposableStack();
-  await using daemon = await Daemon.start({
+  await using daemon = await DaemonServer.start({
     config,
     self: selfShimCommand,
     hooks: [
       ...(metrics === undefined ? [] : [metrics.daemon]),
-      ...(telemetryEnabled() ? [spanHooks()] : []),
+      ...(isTelemetryEnabled() ? [spanHooks()] : []),
     ],
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {
@@ -113,7 +119,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
     containers: daemon.manager.containers.size,
   });
   warnOfClosedSocket(config);
-  manager.ready(`listening on ${config.socket.path}`);
+  manager.notifyReady(`listening on ${config.socket.path}`);
   const signal = await stop.promise;
   const running =
     [...daemon.manager.containers].filter(({ processes }) => processes.isAlive).length;
@@ -123,7 +129,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
       : "received {signal}, shutting down; {running} containers keep running",
     { signal, running },
   );
-  manager.stopping();
+  manager.notifyStopping();
 }
 
 /** The state directory is closed to all but root, and so is a socket in it, whatever its mode. */
@@ -140,6 +146,7 @@ function warnOfClosedSocket({ state, socket: { path, mode, gid } }: Config): voi
 /** Reads the config again: the log follows it at once, any other change needs a restart. */
 async function reload(running: Config, flags: DaemonFlags, output: DaemonLog): Promise<void> {
   const log = getLogger(["berth"]);
+  await failpointAsync("daemon.reload");
   try {
     const { log: logging, ...rest } = loadConfig(flags);
     await output.configure(logging);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The daemon's methods, each a call of its parts.
 import { validateExecProcess } from "../oci/spec/spec.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_EXECS } from "../rpc/contract/limits.ts";

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Finds the containers of the daemon before, at the start of the next.
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { bundlePaths, type BundleRecord } from "../oci/bundle_layout.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import { lostRecord } from "./bundle/lost_record.ts";
 import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
-import { Container } from "./container/container.ts";
+import { ManagedContainer } from "./container/managed_container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
 import type { FdBudget } from "./fd_budget.ts";
@@ -41,7 +40,7 @@ export interface ReconnectOptions {
  */
 export async function reconnectContainers(options: ReconnectOptions): Promise<void> {
   const { dir, containers, context, definitions, fds, services } = options;
-  const loaded: Container[] = [];
+  const loaded: ManagedContainer[] = [];
   const unread = new Set<string>();
   const bundles = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory);
   // Before a bundle is read: for lack of fds it would be taken for a damaged one.
@@ -83,7 +82,7 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
  * Loads the container of a bundle. Removes the directory of a bundle whose create or whose removal was
  * cut short, which has none; one that cannot be read is left alone.
  */
-function load(dir: string, options: ReconnectOptions): Container | "unreadable" | undefined {
+function load(dir: string, options: ReconnectOptions): ManagedContainer | "unreadable" | undefined {
   const { context } = options;
   try {
     const bundle = readBundle(dir, options);
@@ -92,7 +91,7 @@ function load(dir: string, options: ReconnectOptions): Container | "unreadable" 
       removeBundleDir(dir);
       return undefined;
     }
-    return new Container(bundle, context, "connecting");
+    return new ManagedContainer(bundle, context, "connecting");
   } catch (error) {
     logFailure("error", "container", "cannot read the bundle {dir}, left alone: {reason}", error, {
       dir,
@@ -153,5 +152,11 @@ function attempt(id: string, action: () => void): void {
 }
 
 function logTrouble(id: string, error: unknown): void {
-  logFailure("error", "container", "{id}: cannot go on with it: {reason}", error, { id });
+  logFailure(
+    "error",
+    "container",
+    "{id}: cannot take it over from the earlier daemon: {reason}",
+    error,
+    { id },
+  );
 }

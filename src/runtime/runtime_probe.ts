@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Finds out which OCI runtime a command runs.
 import { getLogger } from "@logtape/logtape";
 import { tryStat } from "../linux/fs/try_stat.ts";
 import { findExecutable, isElf } from "../oci/driver/executable.ts";

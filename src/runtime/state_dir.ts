@@ -3,11 +3,14 @@
 import { createHash } from "node:crypto";
 import { cgroupAt, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
+import { dirEntries } from "../linux/fs/dir_entries.ts";
 import { parentDir } from "../linux/fs/path_names.ts";
+import { removeFile } from "../linux/fs/remove_file.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { removeHalfBound } from "../rpc/transport/socket_file.ts";
 import type { Config } from "./config/config.ts";
+import { logFailure } from "./util/log_failure.ts";
 
 /** Returns the directory in which the bundles of a state directory are. */
 export function bundlesDir(state: string): string {
@@ -51,12 +54,28 @@ export async function takeStateDir(
   // Containers of one id would share logs and checkpoints. The name lets it be the same directory.
   taken.use(await takeLock(`${root}/root.lock`, `has ${root}, choose another --root`));
   removeHalfBound(state);
+  emptySeccompCache(state);
   // Where containers were that named no cgroup: they have gone, or are still in it.
   taken.defer(() => {
     const cgroup = cgroupAt(`/${stateCgroupName(state)}`);
     if (cgroup !== undefined) removeIfEmpty(cgroup);
   });
   return taken.move();
+}
+
+/**
+ * Removes the seccomp filters that crun (1.7 and above) has compiled and kept. One that a loss of power
+ * has emptied keeps every further container from being created. The folder stays for a crun that runs.
+ * A failure is logged: the containers that there are have to be managed.
+ */
+function emptySeccompCache(state: string): void {
+  const cache = `${runtimeStateDir(state)}/.cache/seccomp`;
+  try {
+    for (const { name } of dirEntries(cache)) removeFile(`${cache}/${name}`);
+  } catch (error) {
+    const message = "the seccomp filters that crun keeps in {cache} cannot be removed: {reason}";
+    logFailure("warn", "container", message, error, { cache });
+  }
 }
 
 /**

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { surviveErrors } from "../linux/event_loop/survive_errors.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { ShimProcess } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
+import { isMachineGoingDown } from "./shutdown.ts";
 import { messageOf } from "../rpc/error_text.ts";
 
 const USAGE = "usage: berth shim serve --control PATH";
@@ -26,14 +28,7 @@ export async function runShim(args: readonly string[]): Promise<void> {
   Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
   const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
   // A bug in the shim must not kill its containers, so it keeps running.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    console.error("berth shim: unhandled error:", event.reason);
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    console.error("berth shim: unhandled error:", event.error);
-  });
+  surviveErrors((error) => console.error("berth shim: unhandled error:", error));
   const host = new ShimProcess({
     reaper: Reaper.start({ subreaper: true, childFileLimit }),
     log: new ShimLog(),
@@ -41,8 +36,10 @@ export async function runShim(args: readonly string[]): Promise<void> {
   });
   // A shim that serves a container outlives the daemon, its session and its service.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => {
-      if (!host.serving) Deno.exit(0);
+    Deno.addSignalListener(signal, async () => {
+      if (isMachineGoingDown()) await host.stopContainers();
+      else if (host.serving) return;
+      Deno.exit(0);
     });
   }
   try {

@@ -19,7 +19,7 @@ export class MemoryTrim implements Disposable {
   #calls = 0;
 
   /** Trims the memory in two seconds, unless this is called again before. */
-  later(): void {
+  schedule(): void {
     this[Symbol.dispose]();
     this.#timer = after(QUIET_MS, () => {
       failpoint("shim.trims");
@@ -28,8 +28,8 @@ export class MemoryTrim implements Disposable {
   }
 
   /** Counts a call: after many of them the memory is trimmed. */
-  called(): void {
-    if (++this.#calls % MANY_CALLS === 0) this.later();
+  countCall(): void {
+    if (++this.#calls % MANY_CALLS === 0) this.schedule();
   }
 
   /** Does not trim the memory after all. */

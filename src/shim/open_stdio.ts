@@ -36,7 +36,7 @@ async function open(options: OpenStdioOptions): Promise<Stdio> {
   const { stdio, poller } = options;
   if (isCopied(options)) {
     // Only then: what copies is not loaded by a shim that has nothing to copy.
-    const { openCopiedStdio } = await import("./log/open.ts");
+    const { openCopiedStdio } = await import("./log/open_copied_stdio.ts");
     return openCopiedStdio(options);
   }
   if (!stdio.terminal) return new FdStdio(stdio, poller);
@@ -48,7 +48,7 @@ async function open(options: OpenStdioOptions): Promise<Stdio> {
 export async function adoptStdio(options: OpenStdioOptions, alive: boolean): Promise<Stdio> {
   const { stdio, poller } = options;
   if (isCopied(options) && !stdio.terminal) {
-    const { adoptCopiedStdio } = await import("./log/open.ts");
+    const { adoptCopiedStdio } = await import("./log/open_copied_stdio.ts");
     return adoptCopiedStdio(options, alive);
   }
   return new AdoptedStdio(stdio, alive, poller);

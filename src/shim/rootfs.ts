@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
+// Mounts, checks and unmounts a container's root filesystem.
 import { EBUSY, EINVAL, ENOENT, isErrno, leadsNowhere } from "../linux/libc/errno.ts";
 import { takeIdMaps } from "../linux/mount/idmapped.ts";
+import { attachLoopDevice } from "../linux/fd/loop_device.ts";
 import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
+import { splitOptions } from "../linux/mount/options.ts";
 import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
 import { openUserNamespace } from "../linux/process/user_namespace.ts";
-import { readJson } from "../oci/bundle_layout.ts";
+import { readJson } from "../oci/json_file.ts";
 import type { BundlePaths } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
@@ -18,19 +21,28 @@ import type { ProcessContext } from "./process/process_context.ts";
  */
 const BUSY = { first: 1, most: 400, attempts: 10 };
 
+/** The option of a mount whose source is no device but a file. */
+const LOOP = "loop";
+
 /**
  * Mounts the parts of a container's rootfs, in order. If one fails, unmounts the others. The rootfs
  * is private, recursively, before anything is mounted on it: where `/` is shared, as systemd has it,
  * a mount with a target would else appear on the host and in every container with the same source.
- * The options `uidmap` and `gidmap` of a mount map the ids of its files: see `takeIdMaps`.
+ * The options `uidmap` and `gidmap` of a mount map the ids of its files: see `takeIdMaps`. With the option
+ * `loop` the source is a file that holds a file system.
  *
  * @throws {FailedPreconditionError} naming the mount and why it failed.
  */
 export async function mountRootfs(context: ProcessContext): Promise<void> {
   const { record: { id, rootfs: mounts }, paths: { rootfs }, reaper } = context;
-  for (const [index, { type, source, target, ...mount }] of mounts.entries()) {
+  for (const [index, { type, source: file, target, ...mount }] of mounts.entries()) {
     try {
-      const { options, maps } = takeIdMaps(mount.options ?? []);
+      const { options: given, maps } = takeIdMaps((mount.options ?? []).flatMap(splitOptions));
+      const options = given.filter((option) => option !== LOOP);
+      using loop = given.includes(LOOP)
+        ? attachLoopDevice(file ?? "", given.includes("ro"))
+        : undefined;
+      const source = loop?.path ?? file;
       using namespace = maps === undefined ? undefined : await openUserNamespace(reaper, maps);
       const userNamespace = namespace?.fd;
       if (target === undefined) {
@@ -46,7 +58,7 @@ export async function mountRootfs(context: ProcessContext): Promise<void> {
       const message = messageOf(error);
       throw new FailedPreconditionError(
         `cannot mount the rootfs of container ${id}: ${message}`,
-        { cause: error, data: { id, source, type } },
+        { cause: error, data: { id, source: file, type } },
       );
     }
   }

@@ -210,6 +210,19 @@ Deno.test("service race: an exec that ends before the runtime returns is told in
   assert.ok([4, 137].includes((await test.service.processes.wait({ execId: "e" })).exitStatus));
 });
 
+Deno.test("service race: an exec that has ended before the runtime writes its pid, as crun does, keeps its status", async () => {
+  await using area = new TestArea();
+  const id = "late";
+  const pidFile = `${area.dir}/linux/${id}/exec-e.pid`;
+  const ended = `while [ -e /proc/$(cat ${pidFile}) ]; do sleep 0.01; done`;
+  const runtime = wrapper(area, "exec", { after: `${ended}; sleep 0.01; touch ${pidFile}` });
+  const { service } = area.service({ id, record: { runtime } });
+  await service.create();
+  await service.start();
+  await service.exec(request("e", "/bin/sh", "-c", "exit 4"));
+  assert.equal((await service.processes.wait({ execId: "e" })).exitStatus, 4);
+});
+
 Deno.test("service race: an exec that cannot be made for its container died is not left", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");

@@ -10,6 +10,7 @@ import { checked } from "./api/methods.ts";
 import { BundleServer } from "./bundle_server.ts";
 import { MemoryTrim } from "./memory_trim.ts";
 import type { ShimLog } from "./shim_log.ts";
+import { stopAtShutdown } from "./shutdown.ts";
 
 /** The reaper and the log of a shim process, and a listener for its end. */
 export interface ShimProcessOptions {
@@ -40,6 +41,15 @@ export class ShimProcess {
   /** Whether it serves any bundle. */
   get serving(): boolean {
     return this.#bundles.size > 0;
+  }
+
+  /** Stops all its containers; see {@linkcode stopAtShutdown}. */
+  async stopContainers(): Promise<void> {
+    // One that cannot be stopped must not keep the others' shim.
+    const report = (error: unknown) => console.error("cannot stop a container:", error);
+    await Promise.all(
+      [...this.#bundles.values()].map(({ service }) => stopAtShutdown(service).catch(report)),
+    );
   }
 
   /**
@@ -83,8 +93,8 @@ export class ShimProcess {
       shimProcess: {
         exit: (reuse) => this.#exit(served, reuse),
         serve: (other, adoptOther) => this.serve(other, adoptOther),
-        started: () => this.#trim.later(),
-        called: () => this.#trim.called(),
+        started: () => this.#trim.schedule(),
+        called: () => this.#trim.countCall(),
       },
       onLeft: () => this.#left(served),
     });

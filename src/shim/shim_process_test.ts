@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { until } from "../../tests/harness/poll.ts";
+import { run } from "../../tests/harness/command.ts";
+import { until, within } from "../../tests/harness/poll.ts";
 import { dial } from "../rpc/transport/dial.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../rpc/errors.ts";
 import type { ShimEvent } from "../rpc/contract/shim.ts";
+import { readExitRecord } from "../oci/exit_record.ts";
 import { PROTOCOL } from "../version.ts";
-import { TestArea } from "./testing/bundle_testing.ts";
+import { TestArea, type TestContainer } from "./testing/bundle_testing.ts";
 import { TestShim } from "./testing/shim_testing.ts";
 
 /** The processes are the shim's, so this process must not reap: areas without a reaper. */
@@ -87,6 +89,56 @@ Deno.test("shim process: a shim that serves nothing leaves with its daemon, one 
   await peer.call("shim.delete", {});
   await peer.call("shim.exit", {});
   assert.equal((await shim.ended).code, 0);
+});
+
+/**
+ * Runs a command as the only thing but itself in a pid namespace, until someone writes to the FIFO; then
+ * does what systemd-shutdown(8) does, without a SIGKILL, and exits as the command does.
+ */
+const SYSTEMD = `fifo=$1; shift
+"$@" & main=$!
+read -r _ <"$fifo"
+echo systemd-shutdown >/proc/1/comm
+kill -TERM -1
+wait $main`;
+
+Deno.test("shim process: at the end of a shutdown a shim stops its containers and leaves", async () => {
+  await using area = newArea();
+  const fifo = area.fifo("shutdown");
+  const namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+  await using shim = await TestShim.start(
+    area,
+    "shims",
+    [...namespace, "sh", "-c", SYSTEMD, "sh", fifo],
+  );
+  const start = async (trap: string, record: TestContainer["record"] = {}) => {
+    const out = `${area.dir}/${crypto.randomUUID()}`;
+    const paths = area.bundle({
+      args: ["/bin/sh", "-c", `trap ${trap}; echo up; while :; do sleep 0.05; done`],
+      stdio: { stdout: `file://${out}` },
+      record,
+    });
+    await shim.control.call("shim.serve", { bundle: paths.dir });
+    using peer = await dial(paths.shimSocket, { onError: console.error });
+    await peer.call("shim.create", {});
+    await peer.call("shim.start", {});
+    await until("the trap", () => Deno.readTextFileSync(out) === "up\n");
+    return paths;
+  };
+  const started = [
+    await start("'exit 5' TERM", { stopTimeout: 1000 }),
+    await start("'exit 6' USR1", { stopTimeout: 1000, stopSignal: "USR1" }),
+    await start("'' TERM", { stopTimeout: 0.1 }),
+  ];
+  shim.control.close();
+  await Deno.writeTextFile(fifo, "\n");
+  assert.equal((await within("the shim's end", shim.ended)).code, 0);
+  for (const [index, status] of [5, 6, 137].entries()) {
+    const { exitRecord, record } = started[index]!;
+    const { id, instance } = JSON.parse(Deno.readTextFileSync(record));
+    assert.equal(readExitRecord(exitRecord, instance)?.exitStatus, status);
+    await run(["runc", "--root", area.runtimeRoot, "delete", "--force", id]);
+  }
 });
 
 Deno.test("shim process: a shim whose bundle is gone kills the container and leaves", async () => {

@@ -56,11 +56,12 @@ Deno.test("container.stats tells what a container uses and may use", async () =>
   await daemon.client.call("container.create", { id: "created", spec: daemon.spec(["true"]) });
   // The time follows the count: the kernel adds it when the throttling ends.
   // The file is there before the process that has written it is gone.
+  // Linux 5.10 leaves up to 32 pages of each processor out of the count.
   const first = await until("the limit to be hit and the file to be there", async () => {
     const now = await stats(daemon, "busy");
     if (now.pids?.current !== 1) return false;
     const throttled = (now.cpu?.throttledPeriods ?? 0) > 0 && (now.cpu?.throttledUsec ?? 0) > 0;
-    return throttled && (now.memory?.fileBytes ?? 0) >= 10 * MIB && now;
+    return throttled && (now.memory?.fileBytes ?? 0) >= 9 * MIB && now;
   });
   assert.ok(Math.abs(Date.parse(first.timestamp) - Date.now()) < 60_000);
   const { memory, pids, cpu } = first;

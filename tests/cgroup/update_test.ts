@@ -88,7 +88,7 @@ Deno.test("update: a value that the runtime refuses is a RuntimeError in its wor
     ...hasV1Memory
       ? [[
         { memory: { limit: 4 * MIB } },
-        /device or resource busy|unable to set memory limit/,
+        /device or resource busy|unable to set memory limit/i,
       ]] as const
       : [],
     [{ cpu: { cpus: "4000" } }, /cpuset|invalid argument|out of range/],

@@ -5,6 +5,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
 import { until, within } from "../harness/poll.ts";
+import { signalChild } from "../harness/processes.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Returns whether a thread of a process waits for the other end of a FIFO (proc_pid_wchan(5)). */
@@ -50,6 +51,84 @@ Deno.test("berth: a FIFO without a writer in the place of a file is left by a si
     }
   }
   assert.deepEqual(await daemon.containerIds(), ["web"]);
+});
+
+Deno.test("berth: a signal ends a command whose daemon does not answer, wherever it has come", async () => {
+  await using daemon = await TestDaemon.start();
+  const socket = `${daemon.dir}/silent.sock`;
+  using silent = Deno.listen({ transport: "unix", path: socket });
+  const container = [...rootfsArgs(daemon), "--", "true"];
+  for (
+    const [args, ...signals] of [
+      [["run", ...container], "SIGINT"],
+      [["run", "-d", ...container], "SIGTERM"],
+      [["create", ...container], "SIGHUP"],
+      [["run", "--rm", "image"], "SIGINT"],
+      [["exec", "-u", "nobody", "web", "true"], "SIGINT"],
+      [["exec", "-d", "web", "true"], "SIGTERM"],
+      // The first waits for the process.
+      [["exec", "web", "true"], "SIGTERM", "SIGINT"],
+      [["start", "-a", "web"], "SIGINT"],
+      [["attach", "web"], "SIGINT"],
+      [["wait", "web"], "SIGINT"],
+      [["logs", "-f", "web"], "SIGINT"],
+      [["pull", "image"], "SIGINT"],
+      [["events"], "SIGINT"],
+    ] as const
+  ) {
+    const env = { BERTH_SOCKET: socket };
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "null", stderr: "null", env })
+      .spawn();
+    try {
+      using connection = await within("its connection", silent.accept());
+      await within("its first call", connection.read(new Uint8Array(100)));
+      for (const signal of signals) child.kill(signal);
+      const { code } = await within(`the end of ${args[0]}`, child.status);
+      const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+      assert.ok(signals.some((signal) => codes[signal] === code), `${args.join(" ")}: ${code}`);
+    } finally {
+      signalChild(child, "SIGKILL");
+    }
+  }
+});
+
+Deno.test("berth run, start -a, exec: signals leave a start that hangs, and nothing of a container of run", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const options = ["--runtime", wrapper.path, ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  await ok(daemon, "create", "--name", "web", ...options);
+  await ok(daemon, "run", "-d", "--name", "up", ...options);
+  const releases = [wrapper.hang("start"), wrapper.hang("exec")];
+  const told = (what: string) => `berth: told to leave: ${what}\n`;
+  for (
+    const [args, said, ...signals] of [
+      [["run", "-d", ...options], "", "SIGTERM"],
+      [["run", ...options], "", "SIGTERM", "SIGINT"],
+      [["start", "-a", "web"], told("web may still start, see berth ps -a"), "SIGTERM", "SIGINT"],
+      [
+        ["exec", "--exec-id", "e", "up", "true"],
+        told("e may still come to run in up"),
+        "SIGTERM",
+        "SIGINT",
+      ],
+    ] as const
+  ) {
+    const subcommand = args[0] === "exec" ? "exec" : "start";
+    const calls = wrapper.calls(subcommand).length;
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "null", stderr: "piped" })
+      .spawn();
+    await wrapper.called(subcommand, calls + 1);
+    // Two of one kind could be taken for one.
+    for (const signal of signals) child.kill(signal);
+    const { code, stderr } = await within(`the end of ${args[0]}`, child.output());
+    assert.ok(code === 130 || code === 143, String(code));
+    const words = new TextDecoder().decode(stderr);
+    assert.ok(words.startsWith(said), words);
+    assert.match(words.slice(said.length), /^berth: ended by SIG(INT|TERM)\n$/);
+    assert.deepEqual((await daemon.containerIds()).sort(), ["up", "web"], args.join(" "));
+  }
+  for (const release of releases) release();
+  await ok(daemon, "rm", "-f", "web", "up");
 });
 
 Deno.test("berth run: a file of variables may be a pipe, and is told when it cannot be read", async () => {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { findCommand } from "../../scripts/system_packages.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { cli, ok, rootfsArgs, sh } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { pathWithout, program } from "../harness/run.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
+import { crun } from "../harness/runtime/crun.ts";
+import { SmallDisk } from "../harness/small_disk.ts";
 
 /** Runs a script in a container with these options and returns what it printed. */
 async function out(daemon: TestDaemon, options: string[], script: string): Promise<string> {
@@ -52,6 +55,37 @@ Deno.test("berth run mounts and makes what its options ask for", async () => {
   await out(daemon, writable, "echo new > /mnt/f");
   const readonly = ["--mount", `type=bind,src=${shared},dst=/mnt,ro=1`];
   assert.equal(await out(daemon, readonly, "echo x 2>/dev/null > /mnt/f || cat /mnt/f"), "new");
+});
+
+Deno.test("berth run: a read-only bind mount is read-only with all mounts below, but for those that are asked for", async () => {
+  await using daemon = await TestDaemon.start();
+  const source = `${daemon.dir}/source`;
+  using _nested = new SmallDisk(`${source}/nested`);
+  Deno.mkdirSync(`${source}/own`);
+  const script = "for dir in . nested own; do " +
+    "touch /mnt/$dir/f 2>/dev/null && echo $dir || :; done";
+  const at = `${source}:/mnt`;
+  const bind = `type=bind,src=${source},dst=/mnt`;
+  const runtimes = findCommand("crun") === undefined ? ["runc"] : ["runc", crun(daemon)];
+  for (const runtime of runtimes) {
+    for (
+      const [options, writable] of [
+        [["-v", at], ". nested own"],
+        [["-v", `${at}:ro`], ""],
+        [["-v", `${at}:ro`, "-v", `${daemon.dir}:/mnt/own`], "own"],
+        [["-v", `${at}:ro,rslave`], ""],
+        [["--mount", `${bind},readonly`], ""],
+        [["--mount", `${bind},readonly,bind-recursive=writable`], "nested"],
+        [["--mount", `${bind},readonly,bind-recursive=readonly`], ""],
+        [["--mount", `${bind},bind-recursive=disabled`], ". nested own"],
+      ] as const
+    ) {
+      const seen = await out(daemon, ["--runtime", runtime, ...options], script);
+      assert.equal(seen.replaceAll("\n", " "), writable, `${runtime} ${options.join(" ")}`);
+    }
+    const file = ["--runtime", runtime, "-v", "/etc/hostname:/etc/hostname:ro"];
+    assert.equal(await out(daemon, file, "echo x 2>/dev/null >/etc/hostname || echo no"), "no");
+  }
 });
 
 Deno.test("berth run: names resolve: the container's own, given ones, and with the host's network the host's", async () => {

@@ -64,6 +64,8 @@ Deno.test("berth run says by its exit status what went wrong, and leaves nothing
       [["run", "--rootfs", "/"], 125, /command/],
       [["run", "--bundle", "/no/bundle"], 125, /\/no\/bundle/],
       [[...run, "--name", "../x", "--", "true"], 125, /id/],
+      [[...run, "--cgroup-parent", "ssh.service", "--", "true"], 125, /ssh\.service.*a slice/],
+      [[...run, "--cgroup-parent", "a.scope", "--", "true"], 125, /a\.scope.*a slice/],
     ] as const
   ) {
     const result = await cli(daemon, args);
@@ -299,21 +301,6 @@ Deno.test("berth run: signals reach the process, and its own way of ending count
     assert.equal((await child.status).code, 9);
     assert.equal(output, "ready\ngot\n");
   }
-});
-
-Deno.test("berth run: a signal ends a command that has nothing of its container yet", async () => {
-  await using daemon = await TestDaemon.start();
-  const socket = `${daemon.dir}/silent.sock`;
-  using silent = Deno.listen({ transport: "unix", path: socket });
-  const child = cliCommand(daemon, ["run", ...rootfsArgs(daemon), ...sh("exit 0")], {
-    stdin: "null",
-    stdout: "null",
-    stderr: "inherit",
-    env: { BERTH_SOCKET: socket },
-  }).spawn();
-  using _connection = await within("its connection", silent.accept());
-  child.kill("SIGINT");
-  assert.equal((await within("the end of run", child.status)).signal, "SIGINT");
 });
 
 Deno.test("berth run: after the fourth interrupt run leaves, and says how to come back", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { findCgroup2 } from "../../src/oci/driver/keep_mount.ts";
 import { FailedPreconditionError, RuntimeError } from "../../src/rpc/errors.ts";
 import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -19,6 +20,7 @@ import {
   RESTORE,
   standInCheckpoints,
 } from "../harness/runtime/stand_in_checkpoints.ts";
+import { cgroupOptions } from "../harness/runtime/cgroup_options.ts";
 import { runDir } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
@@ -162,7 +164,7 @@ Deno.test("checkpoint: with a stand-in runtime: a restore that fails says what c
 
 Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth restore", async () => {
   await using stand = await withStandIn();
-  const { daemon } = stand;
+  const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
   await ok(daemon, ...run);
   const saved = await cli(daemon, ["checkpoint", "--exit", "web"]);
@@ -175,6 +177,24 @@ Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth resto
     stderr: "",
   });
   assert.equal((await daemon.stateOf("web")).status, "running");
+  // Without a policy a restart by hand, too, runs the command from its beginning.
+  await ok(daemon, "restart", "--time", "0", "web");
+  assert.equal((await daemon.stateOf("web")).status, "running");
+  assert.deepEqual([runtime.calls("restore").length, runtime.calls("create").length], [1, 2]);
+});
+
+Deno.test("berth restore (stand-in runtime): standard input is open again without -i", async () => {
+  await using stand = await withStandIn();
+  const { daemon } = stand;
+  const run = ["run", "-di", "--name", "web", ...rootfsArgs(daemon), "--", "cat"];
+  await ok(daemon, ...run);
+  await ok(daemon, "checkpoint", "--exit", "web");
+  await daemon.exitOf("web");
+  await ok(daemon, "rm", "web");
+  await ok(daemon, "restore", "web");
+  const { status, stdin } = await daemon.stateOf("web");
+  assert.equal(status, "running");
+  assert.match(stdin, /\/io\/web\/\w+\/stdin$/);
 });
 
 Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps running stays stopped, and comes back with the policy", async () => {
@@ -230,9 +250,14 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is kil
   await ok(daemon, ...run);
   const gate = `${daemon.dir}/gate`;
   Deno.writeTextFileSync(gate, "");
-  runtime.rule("checkpoint", `while [ -e '${gate}' ]; do sleep 0.02; done\n${CHECKPOINT}`);
+  using cgroups = cgroupOptions();
+  const strip = `${cgroups.strip} || exit 1`;
+  const wait = `while [ -e '${gate}' ]; do sleep 0.02; done`;
+  runtime.rule("checkpoint", `${strip}\n${wait}\n${strip}\n${CHECKPOINT}`);
   const checkpoint = cli(daemon, ["checkpoint", "--exit", "web"]);
   await runtime.called("checkpoint");
+  const note = `${daemon.state}/cgroup2-options`;
+  assert.equal(existsSync(note), findCgroup2() !== undefined);
   await daemon.kill9();
   const { code, stderr } = await checkpoint;
   assert.equal(code, 125);
@@ -240,11 +265,15 @@ Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is kil
     stderr,
     /^berth: checkpoint of web: .*checkpoints\/web is kept: "berth events [^\n]*\n$/,
   );
-  Deno.removeSync(gate);
   await daemon.start();
+  assert.equal(existsSync(note), false);
+  assert.ok(cgroups.areKept());
+  Deno.removeSync(gate);
   await daemon.connected("web");
   await daemon.exitOf("web");
   await until("the image", () => existsSync(`${daemon.root}/checkpoints/web/inventory.img`));
+  // By the shim.
+  await until("the options of the host's cgroups", () => cgroups.areKept());
   await ok(daemon, "rm", "web");
   assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
 });
@@ -286,12 +315,17 @@ Deno.test("checkpoint: with a stand-in runtime: one that is there is not written
     (error) =>
       error instanceof FailedPreconditionError && /has a checkpoint already/.test(error.message),
   );
-  await assert.rejects(
-    daemon.client.call("container.checkpoint", { id: "web", path: `${path}/inventory.img/x` }),
-    (error) =>
-      error instanceof FailedPreconditionError &&
-      /^container web: cannot write its checkpoint: .*Not a directory/.test(error.message),
-  );
+  // One without stdio has nothing outside of it that berth would tell CRIU.
+  await daemon.run("bare", ["sleep", "1000"]);
+  for (const id of ["web", "bare"]) {
+    await assert.rejects(
+      daemon.client.call("container.checkpoint", { id, path: `${path}/inventory.img/x` }),
+      (error) =>
+        error instanceof FailedPreconditionError &&
+        /^container \S+: cannot write its checkpoint: .*Not a directory/.test(error.message),
+      id,
+    );
+  }
   assert.equal(Deno.readTextFileSync(`${path}/inventory.img`), "image\n");
   assert.equal(Deno.readTextFileSync(`${path}/berth-restore.json`), first);
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, rootfsArgs } from "../harness/cli.ts";
+import { cli, ok, rootfsArgs, runDetached } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
 import { until, within } from "../harness/poll.ts";
@@ -9,6 +9,7 @@ import {
   RESTORED_NETWORK_CONFIG,
 } from "../harness/network/restored_network.ts";
 import { MISSING_FOR_NETWORKS, TestNetwork } from "../harness/network/test_network.ts";
+import { readMountInfo } from "../../src/linux/mount/mountinfo.ts";
 import { findCommand } from "../../scripts/system_packages.ts";
 
 // What only the real CRIU can show. Debian's of today works on kernels of its time; `criu check` says so.
@@ -35,6 +36,12 @@ function testWithCriu(
 
 const COUNT = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.1; done";
 
+/** The options of the host's cgroup v2, which are the same in each of its mounts. */
+function cgroupOptions(): string[] {
+  return readMountInfo().filter(({ fsType }) => fsType === "cgroup2")
+    .map(({ superOptions }) => superOptions);
+}
+
 async function numbers(daemon: TestDaemon, id: string): Promise<number[]> {
   const { stdout } = await cli(daemon, ["logs", id]);
   return stdout.split("\n").filter((line) => line !== "").map(Number);
@@ -45,15 +52,18 @@ function isConsecutive(list: readonly number[]): boolean {
 }
 
 testWithCriu(
-  "with CRIU: a logged container is restored beside the first, and both go on",
+  "criu: a logged container is restored beside the first, and both go on",
   async () => {
     await using daemon = await TestDaemon.start();
     const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sh", "-c", COUNT];
     assert.equal((await cli(daemon, run)).stderr, "");
     await until("output", async () => (await numbers(daemon, "web")).length > 3);
+    const options = cgroupOptions();
     assert.equal((await cli(daemon, ["checkpoint", "web"])).stderr, "");
+    assert.deepEqual(cgroupOptions(), options);
     const path = `${daemon.root}/checkpoints/web`;
     assert.equal((await cli(daemon, ["restore", "--path", path, "web2"])).stderr, "");
+    assert.deepEqual(cgroupOptions(), options);
     await until("output of both", async () => {
       const [web = [], web2 = []] = await Promise.all(
         ["web", "web2"].map((id) => numbers(daemon, id)),
@@ -74,7 +84,7 @@ testWithCriu(
 );
 
 testWithCriu(
-  "with CRIU: checkpoint --exit, rm and restore of one id; the count goes on",
+  "criu: checkpoint --exit, rm and restore of one id; the count goes on",
   async () => {
     await using daemon = await TestDaemon.start();
     const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sh", "-c", COUNT];
@@ -91,6 +101,36 @@ testWithCriu(
     const exec = await cli(daemon, ["exec", "web", "sh", "-c", "exit 5"]);
     assert.equal(exec.code, 5);
     assert.equal((await cli(daemon, ["rm", "--force", "web"])).stderr, "");
+  },
+);
+
+testWithCriu(
+  "criu: a checkpoint leaves out what execs run; a process that one has left there refuses it",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    // CRIU lets the system call that a process waits in end with EINTR: BusyBox 1.37's sleep ends then.
+    await runDetached(daemon, "web", "sh", "-c", "while :; do sleep 1000; done");
+    const exec = cli(daemon, ["exec", "web", "sleep", "2000"]);
+    await until("the exec", async () => {
+      const { processes } = await daemon.client.call("container.pids", { id: "web" });
+      return processes.some(({ pid }) =>
+        Deno.readTextFileSync(`/proc/${pid}/cmdline`) === ["sleep", "2000", ""].join("\0")
+      );
+    });
+    assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).stderr, "");
+    await daemon.exitOf("web");
+    assert.equal((await exec).code, 137);
+    assert.equal((await cli(daemon, ["rm", "web"])).stderr, "");
+    assert.equal((await cli(daemon, ["restore", "web"])).stderr, "");
+
+    const left = ["exec", "web", "sh", "-c", "sleep 1000 & echo $!"];
+    const pid = (await cli(daemon, left)).stdout.trim();
+    const path = `${daemon.root}/two`;
+    const refused = await cli(daemon, ["checkpoint", "--exit", "--path", path, "web"]);
+    assert.match(refused.stderr, /^berth: container web: a process that a "berth exec" has left/);
+    assert.equal((await daemon.stateOf("web")).status, "running");
+    await ok(daemon, "exec", "web", "kill", pid);
+    assert.equal((await cli(daemon, ["checkpoint", "--exit", "--path", path, "web"])).stderr, "");
   },
 );
 
@@ -130,7 +170,7 @@ testWithCriu(
 );
 
 testWithCriu(
-  "with CRIU: a restored container has its network, ports and address again",
+  "criu: a restored container has its network, ports and address again",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({

@@ -150,6 +150,8 @@ Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs",
     pause: (id: string) => client.call("container.pause", { id }),
     update: (id: string) =>
       client.call("container.update", { id, resources: { pids: { limit: 9 } } }),
+    checkpoint: (id: string) =>
+      client.call("container.checkpoint", { id, path: `${daemon.dir}/${id}`, exit: true }),
     kill: () => Promise.resolve(),
   };
   await Promise.all(
@@ -170,10 +172,33 @@ Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs",
     }),
   );
   const hanging = Deno.readTextFileSync(pids).trim().split("\n").map(Number);
-  assert.equal(hanging.length, 4);
+  assert.equal(hanging.length, 5);
   await until("the end of all calls", () => hanging.every(hasEnded));
   wrapper.clear();
   Deno.removeSync(pids);
+  Deno.removeSync(`${daemon.dir}/c-checkpoint`, { recursive: true });
+  await audit.assertClean();
+});
+
+Deno.test("delete: a definition that cannot be removed is told until it can be, with and without the shim", async () => {
+  await using daemon = await TestDaemon.start();
+  const audit = await LeakAudit.warm(daemon);
+  for (const isStopped of [false, true]) {
+    await daemon.run("web", ["sleep", "1000"], {}, { restart: { policy: "on-failure" } });
+    const { shimPid } = await daemon.stateOf("web");
+    const record = `${daemon.root}/containers/web/berth.json`;
+    await Deno.remove(record);
+    await Deno.mkdir(`${record}/full`, { recursive: true });
+    if (isStopped) Deno.kill(shimPid, "SIGSTOP");
+    for (const attempt of ["first", "second"]) {
+      await assert.rejects(daemon.remove("web"), /containers\/web\/berth\.json/, attempt);
+      assert.deepEqual(await daemon.containerIds(), ["web"]);
+    }
+    await Deno.remove(`${record}/full`);
+    await daemon.remove("web");
+    assert.deepEqual(await daemon.containerIds(), []);
+  }
+  assert.doesNotMatch(daemon.log, /illegal transition/);
   await audit.assertClean();
 });
 

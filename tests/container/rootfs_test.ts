@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { FailedPreconditionError, RuntimeError } from "../../src/rpc/errors.ts";
 import type { RootfsMount } from "../../src/rpc/contract/schemas.ts";
+import { testNeeding } from "../../scripts/test_needing.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 import { baseName } from "../harness/run.ts";
+import { crun } from "../harness/runtime/crun.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 
 const BASE: RootfsMount = { type: "bind", source: rootfsDir(), options: ["rbind", "ro"] };
@@ -18,11 +20,13 @@ async function life(
   rootfs: readonly RootfsMount[],
   script: string,
   override: JsonObject = {},
+  runtime = "runc",
 ): Promise<{ output: string; exitStatus: number }> {
   const { client } = daemon;
   const log = `${daemon.dir}/output`;
   const { bundle } = await client.call("container.create", {
     id: "c",
+    runtime,
     spec: daemon.spec(["sh", "-c", script], {
       root: { path: undefined, readonly: false },
       ...override,
@@ -61,6 +65,25 @@ Deno.test("rootfs: a bind mount is the rootfs; with ro it cannot be written", as
     assert.equal(exitStatus, 1);
   });
 });
+
+testNeeding(
+  ["crun"],
+  "rootfs: with crun, too, one whose mount is ro cannot be written",
+  async () => {
+    await audited(async (daemon) => {
+      const { output } = await life(daemon, [BASE], "touch /data/x", {}, crun(daemon));
+      assert.match(output, /^touch: \/data\/x: Read-only file system\n$/);
+      const above = { type: "tmpfs", source: "tmpfs", target: "/tmp", options: ["ro"] };
+      const upper = `${daemon.dir}/upper`, work = `${daemon.dir}/work`;
+      for (const dir of [upper, work]) Deno.mkdirSync(dir);
+      const options = [`lowerdir=${rootfsDir()}`, `upperdir=${upper}`, `workdir=${work}`];
+      const overlay = { type: "overlay", source: "overlay", options };
+      const written = await life(daemon, [overlay, above], "touch /data/x", {}, crun(daemon));
+      assert.deepEqual(written, { output: "", exitStatus: 0 });
+      for (const dir of [upper, work]) Deno.removeSync(dir, { recursive: true });
+    });
+  },
+);
 
 Deno.test("rootfs: an overlay takes the writes, the directory below it stays as it was", async () => {
   await audited(async (daemon) => {
@@ -212,7 +235,13 @@ Deno.test("rootfs: a mount that fails undoes those before it, and says which it 
     for (
       const [bad, reason] of [
         [
-          { type: "overlay", source: "overlay", target: "/mnt", options: ["lowerdir=/no/such"] },
+          // Two, because older kernels take no overlay of one directory, and do not look for it.
+          {
+            type: "overlay",
+            source: "overlay",
+            target: "/mnt",
+            options: ["lowerdir=/no/such:/no/other"],
+          },
           "ENOENT",
         ],
         [{ type: "no-such-fs", source: "none", target: "/mnt" }, "ENODEV"],

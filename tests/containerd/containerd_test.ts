@@ -133,7 +133,9 @@ needed("a life through ctr is told in order and leaves nothing", async () => {
   await until("the end of the shim", () => containerd.shims().length === 0);
   assert.deepEqual(mountsOf(baseName(containerd.dir)), []);
   const missing = await containerd.run("c", ["nosuch"], "--rm");
-  assert.match(missing.stderr, /exec: "nosuch": executable file not found in \$PATH/);
+  const word =
+    /: OCI runtime create failed: runc create failed: .*"nosuch": executable file not found/;
+  assert.match(missing.stderr, word);
 });
 
 needed("exec, figures, a pause and a kill through ctr", async () => {
@@ -145,7 +147,10 @@ needed("exec, figures, a pause and a kill through ctr", async () => {
   );
   assert.deepEqual([exec.code, exec.stdout], [3, "in\n"]);
   const none = await containerd.ctr("task", "exec", ...fifos, "--exec-id", "n", "c", "nosuch");
-  assert.match(none.stderr, /"nosuch": executable file not found/);
+  assert.match(
+    none.stderr,
+    / OCI runtime exec failed: exec failed: .*"nosuch": executable file not/,
+  );
   // The runtime's own process, with its threads, has yet to become the container's.
   await until(
     "a single thread",

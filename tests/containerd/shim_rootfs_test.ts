@@ -4,6 +4,11 @@
 import assert from "node:assert/strict";
 import { CODE } from "../../src/containerd/ttrpc/messages.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
+import { findCommand } from "../../scripts/system_packages.ts";
+import { run } from "../harness/command.ts";
+import { readIfThere } from "../harness/files.ts";
+import { until } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
 /** Whom root of the container is on the host. */
@@ -65,3 +70,41 @@ Deno.test("containerd shim rootfs: the layers of a pod with users of its own bel
   });
   await client.shutdown();
 });
+
+Deno.test({
+  name: "containerd shim rootfs: a file with a file system is mounted by a loop device",
+  ignore: findCommand("mkfs.ext4") === undefined || !exists("/dev/loop-control"),
+  async fn() {
+    await using containerd = new StubContainerd();
+    const image = `${containerd.dir}/image`;
+    await run(["mkfs.ext4", "-q", "-d", rootfsDir(), image, "32m"]);
+    const override = { root: { path: "rootfs", readonly: false } };
+    const lives = [
+      { options: ["loop"], script: "echo written >/new", said: /^$/ },
+      {
+        options: ["ro", "loop"],
+        script: "cat /new; rm /new 2>&1",
+        said: /^written\n.*Read-only/,
+      },
+    ];
+    for (const [index, { options, script, said }] of lives.entries()) {
+      const stdout = `file://${containerd.dir}/out${index}`;
+      const rootfs = [{ type: "ext4", source: image, options }];
+      const args = ["sh", "-c", script];
+      using client = await containerd.create(`c${index}`, args, { rootfs, stdout, override });
+      await client.start();
+      await client.wait();
+      await client.delete();
+      await client.shutdown();
+      assert.match(Deno.readTextFileSync(`${containerd.dir}/out${index}`), said);
+      const backing = `${image}\n`;
+      await until("a free device", () => !loopFiles().includes(backing));
+    }
+  },
+});
+
+/** The files that are loop devices. */
+function loopFiles(): string[] {
+  return [...Deno.readDirSync("/sys/block")].filter(({ name }) => name.startsWith("loop"))
+    .map(({ name }) => readIfThere(`/sys/block/${name}/loop/backing_file`));
+}

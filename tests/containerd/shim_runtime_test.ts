@@ -2,8 +2,8 @@
 //
 // What the shim of containerd asks of the OCI runtime, and tells of it.
 import assert from "node:assert/strict";
-import { RuntimeInfo } from "../../src/containerd/messages/bootstrap.ts";
-import { CheckpointOptions, RuncOptions } from "../../src/containerd/messages/options.ts";
+import { ShimInfo } from "../../src/containerd/messages/bootstrap.ts";
+import { RuncCheckpointOptions, RuncOptions } from "../../src/containerd/messages/options.ts";
 import * as task from "../../src/containerd/messages/task.ts";
 import { Any, Empty } from "../../src/containerd/messages/types.ts";
 import { decode, encode } from "../../src/containerd/protobuf/codec.ts";
@@ -15,11 +15,12 @@ import { feed, installShim } from "../harness/containerd/shim_program.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { removeCgroups } from "../harness/leaks/sweep.ts";
-import { until } from "../harness/poll.ts";
-import { hasEnded } from "../harness/processes.ts";
+import { until, within } from "../harness/poll.ts";
+import { hasEnded, processesOf } from "../harness/processes.ts";
 import { runCgroup } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
-import { standInCheckpoints } from "../harness/runtime/stand_in_checkpoints.ts";
+import { cgroupOptions } from "../harness/runtime/cgroup_options.ts";
+import { CHECKPOINT, RESTORE } from "../harness/runtime/stand_in_checkpoints.ts";
 
 const OPTIONS_TYPE = "containerd.runc.v1.Options";
 
@@ -49,7 +50,7 @@ Deno.test("containerd shim runtime: -info tells what the runtime of the options 
   const info = async (input?: Uint8Array) => {
     const { code, stdout, stderr } = await ask(shim, "-info", input);
     assert.deepEqual([code, stderr], [0, ""]);
-    const { name, version, options, features } = decode(RuntimeInfo, stdout);
+    const { name, version, options, features } = decode(ShimInfo, stdout);
     assert.deepEqual([name, version?.version], ["io.containerd.berth.v2", VERSION]);
     return { options, features };
   };
@@ -157,14 +158,17 @@ Deno.test("containerd shim runtime: each call is made in the bundle of its conta
 Deno.test("containerd shim runtime: a checkpoint is written, and restored by a create and a start", async () => {
   await using containerd = new StubContainerd();
   const runtime = RuntimeWrapper.create(containerd.dir);
-  standInCheckpoints(runtime);
+  using cgroups = cgroupOptions();
+  for (const [verb, script] of [["checkpoint", CHECKPOINT], ["restore", RESTORE]] as const) {
+    runtime.rule(verb, `${cgroups.strip} || exit 1\n${script}`);
+  }
   const options = { binary_name: runtime.path, criu_work_path: `${containerd.dir}/work` };
   const path = `${containerd.dir}/image`;
   containerd.makeBundle("old", ["sleep", "1000"]);
   using old = await containerd.start("old", { options });
   await old.create();
   await old.start();
-  const value = encode(CheckpointOptions, {
+  const value = encode(RuncCheckpointOptions, {
     exit: true,
     open_tcp: true,
     external_unix_sockets: true,
@@ -178,6 +182,7 @@ Deno.test("containerd shim runtime: a checkpoint is written, and restored by a c
     path,
     options: { type_url: "containerd.runc.v1.CheckpointOptions", value },
   });
+  assert.ok(cgroups.areKept());
   assert.equal((await old.wait()).exit_status, 137);
   const args = argsOf(runtime, "checkpoint");
   const tail = args.slice(args.indexOf("checkpoint"));
@@ -201,12 +206,31 @@ Deno.test("containerd shim runtime: a checkpoint is written, and restored by a c
   assert.equal((await restored.create({ checkpoint: path })).pid, 0);
   assert.deepEqual(runtime.calls("restore"), []);
   const { pid } = await restored.start();
+  assert.ok(cgroups.areKept());
   assert.ok(pid > 0);
   assert.equal((await restored.wait()).exit_status, 5);
   const restore = argsOf(runtime, "restore");
   assert.equal(option(restore, "--image-path"), path);
   assert.equal(option(restore, "--work-path"), options.criu_work_path);
   await restored.delete();
+});
+
+Deno.test("containerd shim runtime: one that hangs in a delete is killed before containerd gives up", async () => {
+  await using containerd = new StubContainerd();
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  containerd.makeBundle("c", ["sleep", "1000"]);
+  using client = await containerd.start("c", { options: { binary_name: runtime.path } });
+  await client.create();
+  const { pid } = await client.start();
+  runtime.hang("delete");
+  for (const shim of containerd.shimPids()) Deno.kill(shim, "SIGKILL");
+  // The cleaned up container has its status from SIGKILL.
+  const said = await within("the end of delete", containerd.call("c", "delete"));
+  assert.match(said.stderr, /^deleting c: .*runtime delete did not end within 3000 ms/);
+  assert.equal(decode(task.DeleteResponse, said.stdout).exit_status, 137);
+  await until("the end of init", () => hasEnded(pid));
+  const left = processesOf(runtime.path).filter(({ state }) => state !== "Z");
+  assert.deepEqual(left.map(({ command }) => command), []);
 });
 
 Deno.test("containerd shim runtime: init is told to run while an exec is being started, until its exit is told", async () => {

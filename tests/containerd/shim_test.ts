@@ -3,12 +3,13 @@
 // The shim of containerd, called as containerd calls it. containerd_test.ts has the real one.
 import assert from "node:assert/strict";
 import { ProcessDetails, STATUS } from "../../src/containerd/messages/task.ts";
+import { liveProcesses } from "../../src/linux/process/stat.ts";
 import { decode } from "../../src/containerd/protobuf/codec.ts";
 import { CODE } from "../../src/containerd/ttrpc/messages.ts";
 import { existsSync } from "node:fs";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
 import { until } from "../harness/poll.ts";
-import { hasEnded } from "../harness/processes.ts";
+import { hasEnded, processName } from "../harness/processes.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 import { baseName } from "../harness/run.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
@@ -136,8 +137,8 @@ Deno.test("containerd shim: an exec is added, then started; one that cannot star
   await client.exec("long", ["sleep", "1000"]);
   const long = await client.start("long");
   // No shim adopts the container of another here, so nothing is written down for one.
-  const files = Array.from(Deno.readDirSync(containerd.bundleOf("c")), ({ name }) => name);
-  assert.deepEqual(files.filter((name) => name.startsWith("exec")), []);
+  const files = () => Array.from(Deno.readDirSync(containerd.bundleOf("c")), ({ name }) => name);
+  await until("no files of execs", () => !files().some((name) => name.startsWith("exec")));
   await client.kill(0, "long");
   const { processes } = await client.pids();
   const info = processes.find(({ pid }) => pid === long.pid)?.info;
@@ -239,6 +240,21 @@ Deno.test("containerd shim: delete cleans up after a shim that was killed, and s
   assert.deepEqual([...Deno.readDirSync(containerd.socketDir)], []);
   // It can be called again.
   await containerd.delete("running");
+});
+
+Deno.test("containerd shim: an exec that is added alone leaves no runtime where the shim is killed", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  await client.exec("e", ["true"]);
+  const [shim = 0] = containerd.shimPids();
+  const runtimes = liveProcesses().filter(({ pid, parent }) =>
+    parent === shim && processName(pid) === "runc"
+  );
+  assert.equal(runtimes.length, 1);
+  Deno.kill(shim, "SIGKILL");
+  await until("the end of runc", () => runtimes.every(({ pid }) => hasEnded(pid)));
+  await containerd.delete("c");
 });
 
 Deno.test("containerd shim: a pod's containers share a shim, which ends with the last of them", async () => {

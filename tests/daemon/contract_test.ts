@@ -7,6 +7,7 @@ import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import { PROTOCOL, VERSION } from "../../src/version.ts";
 
 const ADVICE = "see CONTRIBUTING.md, Versions";
+const RENEW = "the kept contract lacks what is new: run deno task docs --release";
 
 async function golden(path: string): Promise<OpenRpcDocument> {
   return JSON.parse(await Deno.readTextFile(`${ROOT}/${path}`));
@@ -26,4 +27,10 @@ Deno.test("contract: the shim's contract breaks no daemon of a release unless PR
   const { shim } = goldens();
   const old = await golden(`docs/contract/shim-${PROTOCOL}.json`);
   assert.deepEqual(incompatibilities(old, shim.document), [], `${ADVICE}; raise PROTOCOL`);
+});
+
+Deno.test("contract: what is kept for the next release has all that the contracts have", async () => {
+  for (const { path, document } of Object.values(goldens())) {
+    assert.deepEqual(incompatibilities(document, await golden(path)), [], `${path}: ${RENEW}`);
+  }
 });

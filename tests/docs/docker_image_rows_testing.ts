@@ -8,7 +8,7 @@ import { TestRegistry } from "../harness/images/registry.ts";
 import { Person, unknown } from "./docker_person_testing.ts";
 
 /** Someone who has images, an archive of one called `NAME`, and a registry that wants a password. */
-export interface ImagePerson extends Person {
+interface ImagePerson extends Person {
   readonly archive: string;
   readonly registry: TestRegistry;
   /** The environment in which skopeo finds its file of credentials, and no other's. */

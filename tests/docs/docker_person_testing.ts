@@ -51,7 +51,7 @@ export class Person {
 
 export type Check = (person: Person) => Promise<void>;
 
-export const UNKNOWN = /unknown (option|command)/;
+const UNKNOWN = /unknown (option|command)/;
 
 /** Makes a check that berth has none of these. */
 export function unknown(...lines: string[]): Check {

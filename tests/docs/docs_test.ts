@@ -8,7 +8,8 @@ import { z } from "zod";
 import { ROOT } from "../../scripts/root.ts";
 import { readExamples } from "../../scripts/docs/examples.ts";
 import type { Example } from "../../scripts/docs/examples.ts";
-import { generatedFiles, openrpc, staleFiles } from "../../scripts/docs/pages.ts";
+import { generatedFiles, staleFiles } from "../../scripts/docs/pages.ts";
+import { discover } from "../../src/runtime/discover.ts";
 import { recordExamples } from "../../scripts/docs/record.ts";
 import {
   daemonContract,
@@ -101,7 +102,7 @@ Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-
   await using daemon = await TestDaemon.start();
   const document = await daemon.peer.call("rpc.discover", {});
   assert.deepEqual(document, JSON.parse(await Deno.readTextFile(`${ROOT}/docs/openrpc.json`)));
-  assert.deepEqual(document, JSON.parse(JSON.stringify(openrpc())));
+  assert.deepEqual(document, JSON.parse(JSON.stringify(discover())));
   const { openrpc: version, methods, components } = Object(document);
   assert.match(version, /^1\.3\.\d+$/);
   const names = methods.map(({ name }: { name: string }) => name);
@@ -130,7 +131,7 @@ Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-
   const schema: Record<string, unknown> = { ...metaSchema, $schema: draft7.$id };
   const validate = ajv.compile(schema);
   assert(validate(document), ajv.errorsText(validate.errors));
-  const broken = { ...openrpc(), methods: [{ name: "no params" }] };
+  const broken = { ...discover(), methods: [{ name: "no params" }] };
   assert(!validate(broken), "the meta-schema does check");
 });
 

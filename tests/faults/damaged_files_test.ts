@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError } from "../../src/rpc/errors.ts";
+import { ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
@@ -69,6 +70,29 @@ testNeeding(
       assert.equal(await daemon.life(id), 0, "its id is free");
     }
     for (const dir of ["linux", "oci"]) assert.deepEqual(namesIn(`${daemon.state}/${dir}`), []);
+  },
+);
+
+testNeeding(
+  ["crun"],
+  "damaged files: the seccomp filters that crun keeps are made anew after a daemon's start",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    const run = ["run", "--rm", "--runtime", crun(daemon), ...rootfsArgs(daemon), "--", "true"];
+    await ok(daemon, ...run);
+    const cache = `${daemon.state}/oci/.cache/seccomp`;
+    // One that keeps none leaves it to this file.
+    Deno.mkdirSync(cache, { recursive: true });
+    Deno.writeTextFileSync(`${cache}/filter`, "");
+    for (const name of namesIn(cache)) Deno.truncateSync(`${cache}/${name}`);
+    await daemon.restart();
+    assert.deepEqual(namesIn(cache), []);
+    await ok(daemon, ...run);
+    // What is there in its place is no reason not to start.
+    Deno.removeSync(cache, { recursive: true });
+    Deno.writeTextFileSync(cache, "");
+    await daemon.restart();
+    Deno.removeSync(cache);
   },
 );
 

@@ -6,7 +6,7 @@ import { EventCollector } from "../harness/events.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-import { until } from "../harness/poll.ts";
+import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
 
 const CREATE = [
   "bundle.record",
@@ -89,6 +89,28 @@ for (const point of CREATE) {
     },
   });
 }
+
+Deno.test({
+  name: "container.wait: a create that was cut short and is being removed ends the wait for it",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    const { daemon, failpoints, audit } = await setUp();
+    await using _daemon = daemon;
+    using _failpoints = failpoints;
+    failpoints.arm("create.attach=crash");
+    const spec = daemon.spec(["true"]);
+    const created = daemon.client.call("container.create", { id: "c", spec }).catch(() => {});
+    await daemon.exited();
+    await created;
+    // The removal waits for the client.
+    failpoints.arm("cleanup.shim-killed=1*delay:2000");
+    await daemon.start();
+    const wait = daemon.client.call("container.wait", { id: "c" }, { timeoutMs: CALL_TIMEOUT_MS });
+    await assert.rejects(wait, NotFoundError);
+    await assertGone(daemon, "c");
+    await audit.assertClean();
+  },
+});
 
 for (const point of DELETE) {
   Deno.test({

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
+import { baseName } from "../../src/linux/fs/path_names.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { cgroupsOf } from "./leaks/traces.ts";
+
+export { baseName };
 
 /**
  * The environment variable that names the directory of one run of the tests. Everything that a test
  * starts or makes is below it or mentions it, so that the run can find and remove all of it.
  */
 export const RUN_VARIABLE = "BERTH_TEST_DIR";
-
-/** The last part of a path. */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
 
 /** Makes up a name that occurs nowhere else, such as `d-3f9a01c2`. */
 export function uniqueName(prefix: string): string {

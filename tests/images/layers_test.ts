@@ -11,6 +11,7 @@ import {
   startForImages,
 } from "../harness/images/images.ts";
 import { program } from "../harness/run.ts";
+import { isKernelAtLeast } from "../../src/linux/kernel_release.ts";
 import { FSOPEN, withoutCall } from "../../src/linux/mount/without_call_testing.ts";
 
 test("images: a container writes to a layer of its own, kept until rm; the image's layers are shared", async () => {
@@ -67,7 +68,9 @@ test("images: an image of 120 layers runs, and one of 160, which mount(2) has no
   await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir)];
   for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
-  for (const count of [120, 160]) {
+  // That many take Linux 6.8: below, the next test's refusal is the kernel's own.
+  const counts = isKernelAtLeast(Deno.osRelease(), "6.8") ? [120, 160] : [120];
+  for (const count of counts) {
     const image = await makeImage(daemon.dir, { layers: layers.slice(0, count) });
     const script = ["sh", "-c", "ls /layers | wc -l; echo mine > /layers/1; cat /layers/1"];
     const output = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, ...script);

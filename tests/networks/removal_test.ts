@@ -77,6 +77,28 @@ networkTest(
 );
 
 networkTest(
+  "berth run --rm: has the container's own status, and says what is left, where a network is not removed",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
+    plugins.plugin(
+      "extra",
+      "[ $CNI_COMMAND = DEL ] || exec /usr/lib/cni/tuning; echo stuck >&2; exit 1",
+    );
+    await using daemon = await plugins.startDaemon(network);
+    const run = await cli(daemon, [
+      ...["run", "--rm", "--name", "c", ...rootfsArgs(daemon), "--net", "front"],
+      ...["--", "sh", "-c", "exit 3"],
+    ]);
+    assert.equal(run.code, 3, run.stderr);
+    assert.match(run.stderr, /^berth: removing c: .*DEL failed: stuck.* "berth rm --force c"\n$/);
+    plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+    await daemon.untilEmpty();
+  },
+);
+
+networkTest(
   "networks: rm -f removes a container while iptables is out of order, and its rules go later",
   async () => {
     await using network = await TestNetwork.make();
@@ -112,7 +134,10 @@ networkTest(
       assert.deepEqual(await daemon.containerIds(), []);
       if (restarts) await daemon.restart();
       // The rules still lead there.
-      assert.match((await run()).stderr, /port 8080\/tcp of the host is taken by container c/);
+      assert.match(
+        (await run()).stderr,
+        /port 8080\/tcp of the host is taken by the network that is left of container c/,
+      );
       Deno.removeSync(broken);
       await audit.assertClean("iptables that works again");
     }
@@ -142,11 +167,13 @@ networkTest(
       id: "c",
       spec: daemon.spec(["sleep", "1000"]),
       network: { name: "back" },
-      restart: { policy: "unless-stopped" },
+      restart: { policy: "on-failure" },
     });
     await daemon.client.call("container.start", { id: "c" });
     const address = await addressOf();
-    await daemon.client.call("container.stop", { id: "c", timeout: 0 });
+    // With the machine, by which its network goes and its addresses are kept.
+    await daemon.client.call("container.stop", { id: "c", timeout: 0, shutdown: true });
+    assert.equal(await addressOf(), undefined);
     await daemon.restart();
     plugins.plugin("extra", "exec /usr/lib/cni/tuning");
     const leases = `${plugins.leases}/front`;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli } from "../harness/cli.ts";
+import { cli, rootfsArgs } from "../harness/cli.ts";
 import { crun } from "../harness/runtime/crun.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { within } from "../harness/poll.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
 /** A rootfs that shows the host's /usr, for its python3. */
@@ -128,7 +129,7 @@ testNeeding(
     for (const runtime of ["runc", crun(daemon)]) {
       const filtered = await errnos(
         daemon,
-        { ...REFUSED, ...ALLOWED, clone3: [435, 0, 0] },
+        { ...REFUSED, ...ALLOWED, clone3: [435, 0, 0], unknown: [1000] },
         "--runtime",
         runtime,
       );
@@ -139,6 +140,8 @@ testNeeding(
         assert.notEqual(filtered[name], EPERM, `${runtime}: ${name} is allowed`);
       }
       assert.equal(filtered.clone3, ENOSYS, `${runtime}: clone3 is not there, so clone is used`);
+      // crun refuses it with EPERM.
+      if (runtime === "runc") assert.equal(filtered.unknown, ENOSYS, "no kernel has it yet");
     }
   },
 );
@@ -173,6 +176,28 @@ testNeeding(NEEDED, "seccomp: unconfined has no filter, and a file one of its ow
     ...["--cap-add", "SYS_ADMIN"],
   );
   assert.deepEqual(Object.values(added).includes(EPERM), false, "with the capability it may");
+});
+
+Deno.test("seccomp: the socket of a profile is told of the container, to answer its calls", async () => {
+  await using daemon = await TestDaemon.start();
+  const [file, listenerPath] = [`${daemon.dir}/notify.json`, `${daemon.dir}/agent.sock`];
+  Deno.writeTextFileSync(
+    file,
+    JSON.stringify({
+      ...{ defaultAction: "SCMP_ACT_ALLOW", listenerPath, listenerMetadata: "of the test" },
+      syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY" }],
+    }),
+  );
+  using agent = Deno.listen({ transport: "unix", path: listenerPath });
+  // The fd that comes with the words is dropped, so nobody answers (seccomp_unotify(2)).
+  const words = agent.accept().then(({ readable }) => new Response(readable).json());
+  const { code, stderr } = await cli(daemon, [
+    ...["run", "--rm", "--name", "c", ...rootfsArgs(daemon), "--security-opt", `seccomp=${file}`],
+    ...["--", "mkdir", "/tmp/x"],
+  ]);
+  assert.deepEqual([code, /Function not implemented/.test(stderr)], [1, true], stderr);
+  const { metadata, state } = await within("the runtime's words", words);
+  assert.deepEqual([metadata, state.id], ["of the test", "c"]);
 });
 
 Deno.test("seccomp: a profile that cannot be used is refused, with its file and line", async () => {

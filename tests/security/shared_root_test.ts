@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { RootfsMount } from "../../src/rpc/contract/schemas.ts";
+import { ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { run } from "../harness/command.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, program } from "../harness/run.ts";
+import { crun } from "../harness/runtime/crun.ts";
+import { findCommand } from "../../scripts/system_packages.ts";
 
 // systemd makes `/` a shared mount; a container runtime's own machine may have it private. So these
 // daemons live in a mount namespace of their own, whose `/` is shared.
@@ -26,8 +30,7 @@ function hostMounts(daemon: TestDaemon): string[] {
 
 /** The mount points that a process sees. */
 function mountPoints(pid: number): string[] {
-  return Deno.readTextFileSync(`/proc/${pid}/mountinfo`).split("\n").filter(Boolean)
-    .map((line) => line.split(" ")[4] ?? "");
+  return mountLines(pid).map((line) => line.split(" ")[4] ?? "");
 }
 
 /** Has a namespace of its own that gets what is mounted on the host, as a container with rslave. */
@@ -151,3 +154,83 @@ Deno.test("shared root: what a killed shim had mounted on a shared / goes with i
   await until("the end of the bundle's mounts", () => hostMounts(daemon).length === before.length);
   assert.deepEqual(hostMounts(daemon), before);
 });
+
+Deno.test("berth run: what is mounted later stays on its side of a bind mount but where it is asked for", async () => {
+  await using daemon = await sharedDaemon();
+  const { source } = volume(daemon, "source");
+  Deno.mkdirSync(`${source}/in`);
+  await using _mount = await ownMount(daemon, source);
+  const mounts = [
+    ...["-v", `${source}:/v`, "-v", `${source}:/ro:ro`, "-v", `${source}:/slave:rslave`],
+    ...["--mount", `type=bind,src=${source},dst=/m`, "-v", "/anonymous", "--tmpfs", "/tmp"],
+  ];
+  const shared = ["--mount", `type=bind,src=${source},dst=/shared,bind-propagation=rshared`];
+  const isOnHost = () => hostMounts(daemon).includes(`${source}/in`);
+  const runtimes = findCommand("crun") === undefined ? ["runc"] : ["runc", crun(daemon)];
+  const peers = mountLines(daemon.pid).flatMap((line) => groupsOf(line));
+  const run = async (id: string, runtime: string, ...more: string[]) => {
+    const options = ["-d", "--name", id, "--runtime", runtime, "--privileged", ...mounts, ...more];
+    await ok(daemon, "run", ...options, ...rootfsArgs(daemon), "--", "sleep", "1000");
+    return mountLines((await daemon.stateOf(id)).pid)
+      .filter((line) => groupsOf(line).some((group) => peers.includes(group)))
+      .map((line) => line.split(" ")[4]).filter((path) => path !== "/").sort();
+  };
+  const inContainer = (id: string, script: string) => ok(daemon, "exec", id, "sh", "-c", script);
+  for (const runtime of runtimes) {
+    const alone = await run("a", runtime, "--init", "--ipc=host", "--overlay");
+    assert.deepEqual(alone, ["/slave"], runtime);
+    await inContainer("a", "for dir in v slave; do mount -t tmpfs tmpfs /$dir/in || exit; done");
+    assert.equal(isOnHost(), false, runtime);
+    await ok(daemon, "rm", "--force", "a");
+
+    const both = await run("b", runtime, "--overlay", ...shared);
+    assert.deepEqual(both, ["/shared", "/slave"], runtime);
+    assert.ok(hostMounts(daemon).every((path) => !path.includes("/rootfs/")), runtime);
+    await inContainer("b", "mount -t tmpfs tmpfs /shared/in");
+    assert.equal(isOnHost(), true, runtime);
+    await inContainer("b", "umount /shared/in");
+    assert.equal(isOnHost(), false, runtime);
+    await ok(daemon, "rm", "--force", "b");
+  }
+  // What is mounted below one stays in the container.
+  for (const runtime of runtimes) {
+    const before = hostMounts(daemon);
+    await ok(
+      daemon,
+      "run",
+      "--rm",
+      "--overlay",
+      "--runtime",
+      runtime,
+      ...shared,
+      "--tmpfs",
+      "/shared/in",
+      ...rootfsArgs(daemon),
+      "--",
+      "true",
+    );
+    assert.deepEqual(hostMounts(daemon), before, runtime);
+  }
+  // Where the root is no mount of its own, the container still gets what the host mounts, but on the
+  // mount that the root is on: runc 1.1.15 makes that private, runc 1.1.5 does not.
+  assert.deepEqual(await run("c", "runc", ...shared), ["/shared", "/slave"]);
+});
+
+/** Makes a directory a mount of its own where the daemon lives. */
+async function ownMount(daemon: TestDaemon, path: string): Promise<AsyncDisposable> {
+  const enter = ["nsenter", "--mount", "--target", String(daemon.pid)];
+  await run([...enter, "mount", "--bind", path, path]);
+  return {
+    [Symbol.asyncDispose]: async () => void await run([...enter, "umount", "--lazy", path]),
+  };
+}
+
+function mountLines(pid: number): string[] {
+  return Deno.readTextFileSync(`/proc/${pid}/mountinfo`).split("\n").filter(Boolean);
+}
+
+/** The peer groups that a mount is in, or gets mounts of (proc_pid_mountinfo(5)). */
+function groupsOf(line: string): string[] {
+  const [fields = ""] = line.split(" - ");
+  return [...fields.matchAll(/ (?:shared|master):(\d+)/g)].map(([, group = ""]) => group);
+}

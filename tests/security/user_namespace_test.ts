@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
-import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
+import { isKernelAtLeast } from "../../src/linux/kernel_release.ts";
+import { cli, cliCommand, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
 import { openAbove } from "../harness/files.ts";
@@ -79,38 +81,47 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   await daemon.remove(id);
 });
 
-Deno.test("user namespace: the layers of a rootfs with mapped ids belong to root of the namespace", async () => {
-  await using daemon = await TestDaemon.start();
-  const { client } = daemon;
-  openAbove(daemon);
-  for (const name of ["upper", "work"]) {
-    Deno.mkdirSync(`${daemon.dir}/${name}`);
-    Deno.chownSync(`${daemon.dir}/${name}`, MAPPED, MAPPED);
-  }
-  const layers = `lowerdir=${rootfsDir()},upperdir=${daemon.dir}/upper,workdir=${daemon.dir}/work`;
-  const map = `0:${MAPPED}:65536`;
-  const options = [layers, `uidmap=${map}`, `gidmap=${map}`];
-  const rootfs = [{ type: "overlay", source: "overlay", options }];
-  const script = "stat -c %u:%g /bin/busybox /etc; echo changed >/etc/passwd; ls -ln /etc/passwd";
-  const id = "c";
-  const { root: _, ...config } = spec(daemon, script);
-  const writable = { ...config, root: { path: "rootfs", readonly: false } };
-  const stdout = `file://${daemon.dir}/out`;
-  await client.call("container.create", { id, spec: writable, rootfs, stdout });
-  await client.call("container.start", { id });
-  assert.equal((await daemon.exitOf(id)).exitStatus, 0);
-  await client.call("container.delete", { id });
-  const said = Deno.readTextFileSync(`${daemon.dir}/out`);
-  assert.match(said, /^0:0\n0:0\n-rw-r--r-- +1 0 +0 +8 /);
-  const { uid, gid } = Deno.statSync(`${daemon.dir}/upper/etc/passwd`);
-  assert.deepEqual([uid, gid], [MAPPED, MAPPED]);
-  assert.match(Deno.readTextFileSync(`${rootfsDir()}/etc/passwd`), /^root:/);
+/** Whether the kernel has overlays of mapped layers. */
+const MAPS_OVERLAYS = isKernelAtLeast(Deno.osRelease(), "5.19");
 
-  // What fails says why, and leaves nothing.
-  const half = rootfs.map((mount) => ({ ...mount, options: [layers, `uidmap=${map}`] }));
-  const create = client.call("container.create", { id, spec: writable, rootfs: half });
-  await assert.rejects(create, /cannot mount .*uidmap: uidmap and gidmap go together/);
-  assert.deepEqual(await client.call("container.list", {}), { containers: [] });
+Deno.test({
+  name: "user namespace: the layers of a rootfs with mapped ids belong to root of the namespace" +
+    (MAPS_OVERLAYS ? "" : " (takes Linux 5.19)"),
+  ignore: !MAPS_OVERLAYS,
+  fn: async () => {
+    await using daemon = await TestDaemon.start();
+    const { client } = daemon;
+    openAbove(daemon);
+    for (const name of ["upper", "work"]) {
+      Deno.mkdirSync(`${daemon.dir}/${name}`);
+      Deno.chownSync(`${daemon.dir}/${name}`, MAPPED, MAPPED);
+    }
+    const layers =
+      `lowerdir=${rootfsDir()},upperdir=${daemon.dir}/upper,workdir=${daemon.dir}/work`;
+    const map = `0:${MAPPED}:65536`;
+    const options = [layers, `uidmap=${map}`, `gidmap=${map}`];
+    const rootfs = [{ type: "overlay", source: "overlay", options }];
+    const script = "stat -c %u:%g /bin/busybox /etc; echo changed >/etc/passwd; ls -ln /etc/passwd";
+    const id = "c";
+    const { root: _, ...config } = spec(daemon, script);
+    const writable = { ...config, root: { path: "rootfs", readonly: false } };
+    const stdout = `file://${daemon.dir}/out`;
+    await client.call("container.create", { id, spec: writable, rootfs, stdout });
+    await client.call("container.start", { id });
+    assert.equal((await daemon.exitOf(id)).exitStatus, 0);
+    await client.call("container.delete", { id });
+    const said = Deno.readTextFileSync(`${daemon.dir}/out`);
+    assert.match(said, /^0:0\n0:0\n-rw-r--r-- +1 0 +0 +8 /);
+    const { uid, gid } = Deno.statSync(`${daemon.dir}/upper/etc/passwd`);
+    assert.deepEqual([uid, gid], [MAPPED, MAPPED]);
+    assert.match(Deno.readTextFileSync(`${rootfsDir()}/etc/passwd`), /^root:/);
+
+    // What fails says why, and leaves nothing.
+    const half = rootfs.map((mount) => ({ ...mount, options: [layers, `uidmap=${map}`] }));
+    const create = client.call("container.create", { id, spec: writable, rootfs: half });
+    await assert.rejects(create, /cannot mount .*uidmap: uidmap and gidmap go together/);
+    assert.deepEqual(await client.call("container.list", {}), { containers: [] });
+  },
 });
 
 /** Runs a script with `berth run` and these options. */
@@ -145,6 +156,18 @@ Deno.test("berth run --userns maps the container's users, and refuses what belon
   assert.match(refused.stderr, /leave out --privileged, --pid, or give --userns host/);
   const wrong = await run(daemon, ["--userns", "0:1"], "true");
   assert.match(wrong.stderr, /expected host, auto, or CONTAINER:HOST:SIZE/);
+});
+
+Deno.test("berth checkpoint: a container with a user namespace is refused and runs on", async () => {
+  await using daemon = await TestDaemon.start();
+  openAbove(daemon);
+  const options = ["-d", "--name", "web", "--userns", `0:${MAPPED}:65536`];
+  await ok(daemon, "run", ...options, ...rootfsArgs(daemon), "--", "sleep", "1000");
+  const { code, stderr } = await cli(daemon, ["checkpoint", "--exit", "web"]);
+  assert.equal(code, 125);
+  assert.match(stderr, /^berth: cannot checkpoint web: .* user namespace/);
+  assert.equal(exists(`${daemon.root}/checkpoints/web`), false);
+  assert.equal((await daemon.stateOf("web")).status, "running");
 });
 
 /** Runs `berth` in a mount namespace whose subuid(5) and subgid(5) say this alone. */

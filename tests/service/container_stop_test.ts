@@ -5,6 +5,7 @@ import { cli, ok, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until, within } from "../harness/poll.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Ends with 3 at SIGTERM, 4 at SIGINT; says when it listens. */
 const POLITE = 'trap "exit 3" TERM; trap "exit 4" INT; touch /tmp/on; while :; do sleep 0.05; done';
@@ -83,6 +84,23 @@ Deno.test("container.stop that fails leaves the next daemon nothing to finish, a
   Deno.kill(pid, "SIGKILL");
   await daemon.untilState("wedged", ({ restartCount }) => restartCount === 1);
   await daemon.remove("wedged");
+});
+
+Deno.test("container.stop ends a container whose checkpoint hangs", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  wrapper.rule("checkpoint", "exec sleep 1000");
+  await daemon.run("c", ["sleep", "1000"], {}, { runtime: wrapper.path });
+  const cut = assert.rejects(
+    client.call("container.checkpoint", { id: "c", path: `${daemon.dir}/ck`, exit: true }),
+  );
+  await wrapper.called("checkpoint");
+  const begun = performance.now();
+  assert.equal((await client.call("container.stop", { id: "c", timeout: 1 })).exitStatus, 137);
+  // The runtime's own time is 120 s.
+  assert.ok(performance.now() - begun < 60_000);
+  await cut;
 });
 
 Deno.test("berth stop stops several, and the kill comes although its daemon was killed", async () => {

@@ -1,49 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { BerthError } from "../../src/rpc/errors.ts";
 import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
-import { shutDown } from "../harness/reboot.ts";
 import { baseName } from "../harness/run.ts";
 import { logLines } from "../harness/logs.ts";
 import { createService, isOver } from "../harness/service.ts";
-
-const isRunning = ({ status }: ContainerState) => status === "running";
-
-/**
- * Starts a container of a policy that runs until it is stopped, or told to end by a file, whose status
- * it has then whichever comes first; waits until it listens.
- */
-async function service(daemon: TestDaemon, id: string, restart: ContainerState["restart"]) {
-  const script = "trap 'exit $(cat /mnt/end 2>/dev/null || echo 0)' TERM; echo ran; " +
-    "while ! test -s /mnt/end; do sleep 0.05; done; exit $(cat /mnt/end)";
-  const mnt = await createService(daemon, id, script, restart === undefined ? {} : { restart });
-  await daemon.client.call("container.start", { id });
-  await until(`${id} to listen`, () => logLines(daemon, id).includes("ran"));
-  return mnt;
-}
-
-/** Ends all that runs and removes what a reboot does not leave. */
-async function reboot(daemon: TestDaemon): Promise<void> {
-  await shutDown(daemon);
-  setBootId(daemon, crypto.randomUUID());
-  await daemon.start();
-}
-
-/** Changes the boot in which containers with `autoRemove` were created, as far as berth knows. */
-function setBootId(daemon: TestDaemon, bootId: string): void {
-  const dir = `${daemon.root}/autoremove`;
-  if (!existsSync(dir)) return;
-  for (const { name } of Deno.readDirSync(dir)) {
-    const record = JSON.parse(Deno.readTextFileSync(`${dir}/${name}`));
-    Deno.writeTextFileSync(`${dir}/${name}`, JSON.stringify({ ...record, bootId }));
-  }
-}
+import { deleteAll, isRunning, service, whileItWaits } from "./restart_testing.ts";
 
 Deno.test("restart policy: on-failure restarts what fails, so often, later each time", async () => {
   await using daemon = await TestDaemon.start();
@@ -99,21 +64,21 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   await daemon.exitOf("killed");
   // One that fails again and again, stopped while it waits.
   for (const dir of [mnt, killed]) Deno.writeTextFileSync(`${dir}/end`, "5");
-  for (const id of ["waiting", "killed-late"]) {
-    await daemon.untilState(
-      id,
-      ({ restartCount = 0, restartingAt = "", status }) =>
-        restartCount >= 3 && status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
-    );
-    // One that fails for a user goes on waiting.
-    Deno.renameSync(id === "waiting" ? mnt : killed, `${daemon.dir}/away`);
-    await assert.rejects(client.call("container.start", { id }), BerthError);
-    Deno.renameSync(`${daemon.dir}/away`, id === "waiting" ? mnt : killed);
-    assert.notEqual((await daemon.stateOf(id)).restartingAt, undefined);
+  for (const [id, dir] of [["waiting", mnt], ["killed-late", killed]] as const) {
+    await whileItWaits(daemon, id, async () => {
+      // One that fails for a user goes on waiting.
+      Deno.renameSync(dir, `${daemon.dir}/away`);
+      const started = client.call("container.start", { id });
+      await assert.rejects(started, BerthError)
+        .finally(() => Deno.renameSync(`${daemon.dir}/away`, dir));
+      assert.notEqual((await daemon.stateOf(id)).restartingAt, undefined);
+    });
   }
   const exit = await client.call("container.stop", { id: "waiting" });
   assert.equal(exit.exitStatus, 5);
-  await client.call("container.kill", { id: "killed-late", signal: "KILL" });
+  await whileItWaits(daemon, "killed-late", async () => {
+    await client.call("container.kill", { id: "killed-late", signal: "KILL" });
+  });
   const ended = ["stopped", "killed", "killed-late"];
   for (const id of [...ended, "waiting", "always"]) {
     assert.equal(isOver(await daemon.stateOf(id)), true, id);
@@ -142,12 +107,6 @@ Deno.test("restart policy: a container that was killed before its start is not s
   await deleteAll(daemon, ["c"]);
 });
 
-async function deleteAll(daemon: TestDaemon, ids: readonly string[]): Promise<void> {
-  for (const id of ids) await daemon.remove(id);
-  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
-  assert.deepEqual(await daemon.containerIds(), []);
-}
-
 Deno.test("restart policy: what ends while no daemon runs is restarted by the next one", async () => {
   await using daemon = await TestDaemon.start();
   const fails = await service(daemon, "fails", { policy: "on-failure" });
@@ -170,107 +129,6 @@ Deno.test("restart policy: what ends while no daemon runs is restarted by the ne
   assert.equal(after.restartCount, 1);
   assert.equal((await daemon.untilState("works", isOver)).exitStatus, 0);
   await deleteAll(daemon, ["fails", "works"]);
-});
-
-Deno.test("restart policy: after a reboot always and unless-stopped come back, with their data", async () => {
-  await using daemon = await TestDaemon.start();
-  const { client } = daemon;
-  await service(daemon, "always", { policy: "always" });
-  await service(daemon, "unless", { policy: "unless-stopped" });
-  await service(daemon, "stopped", { policy: "unless-stopped" });
-  await service(daemon, "failure", { policy: "on-failure" });
-  await service(daemon, "none", undefined);
-  await createService(daemon, "created", "true", { restart: { policy: "always" } });
-  await client.call("container.stop", { id: "stopped" });
-  await client.call("container.update", {
-    id: "always",
-    resources: { pids: { limit: 99 } },
-  });
-  assert.equal(logLines(daemon, "unless").length, 1);
-  await reboot(daemon);
-  await daemon.untilState("always", isRunning);
-  await daemon.untilState("unless", isRunning);
-  await until("their logs", () => logLines(daemon, "unless").length === 2);
-  const { bundle } = await daemon.stateOf("always");
-  const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
-  assert.equal(spec.linux.resources.pids.limit, 99);
-  const { containers } = await daemon.client.call("container.list", {});
-  assert.deepEqual(containers.map(({ id, status }) => `${id} ${status}`), [
-    "always running",
-    "failure stopped",
-    "stopped stopped",
-    "unless running",
-  ]);
-  const failure = await daemon.stateOf("failure");
-  assert.deepEqual([failure.exitStatus, failure.exitStatusUnknown, failure.shim], [
-    137,
-    true,
-    "none",
-  ]);
-  // What has neither bundle nor shim is as any other that is stopped.
-  await assert.rejects(
-    daemon.client.call("container.kill", { id: "stopped", signal: "TERM" }),
-    { kind: "NotFound" },
-  );
-  await assert.rejects(
-    daemon.client.call("container.pause", { id: "stopped" }),
-    { kind: "FailedPrecondition" },
-  );
-  assert.equal((await daemon.exitOf("stopped")).exitStatus, 0);
-  await daemon.client.call("container.start", { id: "stopped" });
-  await daemon.untilState("stopped", isRunning);
-  // When it was first known stays.
-  await daemon.restart();
-  const later = await daemon.stateOf("failure");
-  assert.deepEqual([later.exitedAt, later.exitStatusUnknown], [failure.exitedAt, true]);
-  await deleteAll(daemon, ["always", "failure", "stopped", "unless"]);
-  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)].map(({ name }) => name).sort(), [
-    "created",
-    "none",
-  ]);
-});
-
-Deno.test({
-  name: "restart policy: after a reboot no more than eight containers are started at a time",
-  ignore: NO_FAILPOINTS,
-  fn: async () => {
-    using failpoints = new FailpointFile();
-    await using daemon = await TestDaemon.start({ env: failpoints.env });
-    const ids = Array.from({ length: 10 }, (_, index) => `web${index}`);
-    for (const id of ids) {
-      await createService(daemon, id, "exec sleep 1000", { restart: { policy: "always" } });
-      await daemon.client.call("container.start", { id });
-    }
-    await shutDown(daemon);
-    // The first eight are held up, and the others wait for one of them.
-    const HELD_MS = 3000;
-    failpoints.arm(`restart.begin=8*delay:${HELD_MS}->off`);
-    await daemon.start();
-    for (const id of ids) await daemon.untilState(id, isRunning);
-    const { events } = await daemon.client.call("events.read", {});
-    const firstOf = (type: string) =>
-      Date.parse(events.find((event) => event.type === type)?.timestamp ?? "");
-    const held = firstOf("start") - firstOf("restarting");
-    // Two clocks are read.
-    assert.ok(held >= HELD_MS - 100, `the first was started after ${held} ms`);
-    await deleteAll(daemon, ids);
-  },
-});
-
-Deno.test("restart policy: a reboot leaves nothing of a container with autoRemove", async () => {
-  await using daemon = await TestDaemon.start();
-  const dir = `${daemon.root}/overlay/once/own`;
-  Deno.mkdirSync(`${dir}/upper`, { recursive: true });
-  const more = { autoRemove: true, removeDirs: [dir] };
-  await createService(daemon, "once", "echo ran; sleep 1000", more);
-  await daemon.client.call("container.start", { id: "once" });
-  await daemon.restart();
-  assert.equal((await daemon.stateOf("once")).status, "running");
-  await reboot(daemon);
-  for (const kind of ["overlay", "logs", "autoremove"]) {
-    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
-  }
-  assert.match(daemon.log, /once: removed what it has left/);
 });
 
 Deno.test("restart policy: a container that cannot be started again is tried later and later", async () => {
@@ -324,9 +182,6 @@ Deno.test("restart policy: a container that waits for its restart says so to who
   const id = "c";
   await createService(daemon, id, "exit 3", { restart: { policy: "always" } });
   await client.call("container.start", { id });
-  const isWaiting = ({ status, restartingAt = "" }: ContainerState) =>
-    status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000;
-  await daemon.untilState(id, isWaiting);
   const process = { args: ["true"], cwd: "/" };
   const message = `container ${id} is being restarted: wait until it runs, or stop it first`;
   const calls = {
@@ -337,12 +192,16 @@ Deno.test("restart policy: a container that waits for its restart says so to who
     stats: () => client.call("container.stats", { id }),
   };
   for (const call of Object.values(calls)) {
-    await assert.rejects(call(), { kind: "FailedPrecondition", message });
+    await whileItWaits(daemon, id, async () => {
+      await assert.rejects(call(), { kind: "FailedPrecondition", message });
+    });
   }
-  assert.deepEqual(await cli(daemon, ["top", id]), {
-    code: 125,
-    stdout: "",
-    stderr: `berth: ${message}\n`,
+  await whileItWaits(daemon, id, async () => {
+    assert.deepEqual(await cli(daemon, ["top", id]), {
+      code: 125,
+      stdout: "",
+      stderr: `berth: ${message}\n`,
+    });
   });
   await client.call("container.stop", { id });
   await assert.rejects(client.call("container.pause", { id }), /is stopped/);

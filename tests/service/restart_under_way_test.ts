@@ -6,6 +6,7 @@ import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { createService } from "../harness/service.ts";
+import { whileItWaits } from "./restart_testing.ts";
 
 /** Ends with 3, unless it is told to stay by a file. */
 const SCRIPT = "test -e /mnt/stay && sleep 1000; exit 3";
@@ -232,14 +233,11 @@ Deno.test("container.kill of a container that waits to be restarted says so, and
   const { client } = daemon;
   await createService(daemon, "c", SCRIPT, { restart: { policy: "always" } });
   await client.call("container.start", { id: "c" });
-  await daemon.untilState(
-    "c",
-    ({ status, restartingAt = "" }) =>
-      status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
-  );
-  await assert.rejects(client.call("container.kill", { id: "c", signal: "HUP" }), {
-    kind: "FailedPrecondition",
-    message: "container c is being restarted: wait until it runs, or stop it first",
+  await whileItWaits(daemon, "c", async () => {
+    await assert.rejects(client.call("container.kill", { id: "c", signal: "HUP" }), {
+      kind: "FailedPrecondition",
+      message: "container c is being restarted: wait until it runs, or stop it first",
+    });
   });
   await client.call("container.stop", { id: "c" });
   const gone = { kind: "NotFound", message: /has exited/ };

@@ -92,6 +92,19 @@ for (const how of ["stop", "kill9"] as const) {
 }
 
 Deno.test("no shim restart: run and exec say that nobody saw how what they wait for ended", async () => {
+  // A daemon that is killed before it has answered their start leaves them nothing to wait for.
+  const unanswered = /closed before the answer/;
+  let ends = await endsBesideKill();
+  for (let again = 0; again < 5 && ends.some(({ stderr }) => unanswered.test(stderr)); again++) {
+    ends = await endsBesideKill();
+  }
+  const unseen = (name: string) =>
+    `berth: ${name} has exited, but nobody could see its exit status\n`;
+  assert.deepEqual(ends, [{ code: 137, stderr: unseen("c") }, { code: 137, stderr: unseen("e") }]);
+});
+
+/** How `run` and `exec` end when the daemon is killed, and what they wait for before the next one is there. */
+async function endsBesideKill() {
   await using daemon = await TestDaemon.start(NO_SHIM);
   const start = (...args: string[]) =>
     cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
@@ -110,12 +123,10 @@ Deno.test("no shim restart: run and exec say that nobody saw how what they wait 
   Deno.kill(pid, "SIGKILL");
   await until("its end", () => isGone(pid));
   await daemon.start();
+  const ends: { readonly code: number; readonly stderr: string }[] = [];
   for (const [name, child] of [["c", run], ["e", exec]] as const) {
     const { code, stderr } = await within(`the end of ${name}`, child.output());
-    assert.equal(code, 137);
-    assert.equal(
-      new TextDecoder().decode(stderr),
-      `berth: ${name} has exited, but nobody could see its exit status\n`,
-    );
+    ends.push({ code, stderr: new TextDecoder().decode(stderr) });
   }
-});
+  return ends;
+}

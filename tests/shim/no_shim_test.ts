@@ -5,7 +5,8 @@ import type { TestDaemonOptions } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
 import { audited } from "../harness/leaks/audited.ts";
-import { within } from "../harness/poll.ts";
+import { until, within } from "../harness/poll.ts";
+import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 
@@ -101,4 +102,18 @@ Deno.test("no shim: with no_shim a terminal works", async () => {
     assert.equal((await daemon.exitOf("c")).exitStatus, 2);
     await client.call("container.delete", { id: "c" });
   }, NO_SHIM);
+});
+
+Deno.test({
+  name: "no shim: with no_shim an error that nothing handles does not end the daemon",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    await audited(async (daemon) => {
+      const pid = await daemon.run("c", ["sleep", "1000"]);
+      Deno.kill(daemon.pid, "SIGHUP");
+      await until("the error", () => /unhandled error[^]*EIO/.test(daemon.log));
+      const removed = await daemon.remove("c");
+      assert.deepEqual([removed.pid, removed.exitStatus], [pid, 137]);
+    }, { ...NO_SHIM, env: { BERTH_FAILPOINTS: "daemon.reload=fail:EIO" } });
+  },
 });

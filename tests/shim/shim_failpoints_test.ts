@@ -160,6 +160,33 @@ Deno.test({
 });
 
 test(
+  "container.start: a shim that is killed before it tells of a start leaves one that runs, told once",
+  async ({ daemon, points }) => {
+    await create(daemon, "c", ["sleep", "1000"]);
+    const { shimPid } = await daemon.stateOf("c");
+    points.arm("shim.start.publish=crash");
+    await assert.rejects(daemon.client.call("container.start", { id: "c" }), BerthError);
+    await daemon.nextShim("c", shimPid);
+    points.disarm();
+    await daemon.untilState("c", ({ status }) => status === "running");
+    assert.equal(await deleteUntilGone(daemon, "c"), 137);
+    assert.equal(typesOf(await historyOf(daemon, "c")), "create start exit delete");
+  },
+  'on_death = "adopt"\n',
+);
+
+test("container.start: an exit that comes before the start is told is told after it", async ({ daemon, points }) => {
+  points.arm("shim.start.publish=delay:300");
+  await daemon.run("c", ["sh", "-c", "exit 4"]);
+  assert.equal((await daemon.exitOf("c")).exitStatus, 4);
+  await daemon.client.call("container.delete", { id: "c" });
+  const events = await historyOf(daemon, "c");
+  assert.equal(typesOf(events), "create start exit delete");
+  const times = events.map(({ timestamp }) => timestamp);
+  assert.deepEqual(times, times.toSorted());
+});
+
+test(
   "shim.ack: a shim that is killed by an acknowledgement has told each event once",
   async ({ daemon, points }) => {
     await create(daemon, "c", ["sleep", "1000"]);

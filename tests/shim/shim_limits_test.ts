@@ -165,11 +165,14 @@ Deno.test("shim limits: an exit on a full disk is known also when the shim is ki
   const { client } = daemon;
   const { endInit } = await runUntil(daemon, "c");
   const { shimPid, instance, bundle } = await daemon.stateOf("c");
-  disk.fill();
-  await assert.rejects(
-    client.call("container.exec", { id: "c", execId: "f", process: { args: ["true"] } }),
-    ResourceExhaustedError,
-  );
+  // What a start leaves to be done after its answer may give back a page.
+  for (let tries = 1;; tries++) {
+    disk.fill();
+    const exec = { id: "c", execId: `f${tries}`, process: { args: ["true"] } };
+    const error = await client.call("container.exec", exec).then(() => undefined, (error) => error);
+    if (error instanceof ResourceExhaustedError) break;
+    assert.ok(error === undefined && tries < 10, String(error));
+  }
   endInit();
   await until(
     "the exit is recorded",

@@ -2,7 +2,8 @@
 import { exists } from "../../src/linux/fs/exists.ts";
 import { startTime } from "../../src/linux/process/process.ts";
 import type { BundleRecord, ShimRecord } from "../../src/oci/bundle_layout.ts";
-import { bundlePaths, readJson } from "../../src/oci/bundle_layout.ts";
+import { bundlePaths } from "../../src/oci/bundle_layout.ts";
+import { readJson } from "../../src/oci/json_file.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import { signalIfThere } from "../harness/processes.ts";
 import type { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";

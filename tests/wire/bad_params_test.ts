@@ -119,7 +119,7 @@ Deno.test("bad params: an exec and a checkpoint with bad params are refused as s
   assert.equal(await checkpoint(NUL), "InvalidParams path");
   for (const path of [`${daemon.dir}/file`, ...nowhere(daemon.dir).slice(1)]) {
     assert.equal(await exec({}, { stdin: path }), "InvalidParams stdin", path);
-    assert.equal(await checkpoint(path), "RuntimeError", path);
+    assert.equal(await checkpoint(path), "FailedPrecondition", path);
   }
   assert.equal((await daemon.stateOf("c")).status, "running");
 });

@@ -33,39 +33,55 @@ async function connectAll(path: string, count: number, bytes: Uint8Array): Promi
   };
 }
 
-/** The most that process `pid` holds while another client makes 50 calls, bytes. */
-async function peakDuring(pid: number, socket: string, method: string): Promise<number> {
+/** What process `pid` holds after each of 50 calls that another client makes, bytes. */
+async function heldDuring(pid: number, socket: string, method: string): Promise<number[]> {
   using peer = await dial(socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
-  let peak = 0;
+  const held: number[] = [];
   for (let i = 0; i < 50; i++) {
     await peer.call(method, {}, { timeoutMs: CALL_TIMEOUT_MS });
-    peak = Math.max(peak, anonymousMemory(pid));
+    held.push(anonymousMemory(pid));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return peak;
+  return held;
 }
 
 const unfinished = new Uint8Array(15 * MIB).fill(0x20);
 
-/**
- * The most that greedy clients may cost a daemon, bytes: its budget of 128 MiB, and what the engine has
- * not freed yet. Without a budget the first of them would cost 450 MiB.
- */
-const BOUND = 380 * MIB;
+/** What the connections of a daemon may hold, bytes. */
+const BUDGET = 128 * MIB;
 
-Deno.test("greedy clients: clients whose lines do not end, and that do not read, cost a daemon a bounded sum", async () => {
+/**
+ * What clients whose lines do not end may cost a daemon in the end, bytes: its budget, and what malloc
+ * keeps of buffers that are freed: 130 to 180 MB. Without a budget it would be 530.
+ */
+const LINES_BOUND = 2 * BUDGET;
+
+/**
+ * The most that a hundred clients who do not read may cost a daemon, bytes: its budget, and what V8 has
+ * not freed yet: 230 to 290 MB. If a text that is not Latin-1, as the answer is, counted as one that is,
+ * it would be 340 to 550. If requests were begun for whoever does not read, it would be a gigabyte.
+ */
+const ANSWERS_BOUND = 380 * MIB;
+
+Deno.test("greedy clients: clients whose lines do not end cost a daemon a bounded sum", async () => {
   await using daemon = await TestDaemon.start();
   const before = anonymousMemory(daemon.pid);
-  {
-    using _clients = await connectAll(daemon.socket, 30, unfinished);
-    await until("a client that is cut off", () => /closed for what it holds/.test(daemon.log));
-    const peak = await peakDuring(daemon.pid, daemon.socket, "daemon.info");
-    assert(peak - before < BOUND, `${peak - before} bytes more`);
-  }
+  using _clients = await connectAll(daemon.socket, 30, unfinished);
+  await until("a client that is cut off", () => /closed for what it holds/.test(daemon.log));
+  const held = await heldDuring(daemon.pid, daemon.socket, "daemon.info");
+  // What a line has outgrown is there for a moment, beside what it has grown to.
+  const cost = Math.min(...held.slice(25)) - before;
+  assert(cost < LINES_BOUND, `${cost} bytes more`);
+});
+
+Deno.test("greedy clients: clients that do not read cost a daemon a bounded sum", async () => {
+  await using daemon = await TestDaemon.start();
+  const before = anonymousMemory(daemon.pid);
   const text = '{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}\n'.repeat(300);
   using _clients = await connectAll(daemon.socket, 100, new TextEncoder().encode(text));
-  const peak = await peakDuring(daemon.pid, daemon.socket, "daemon.info");
-  assert(peak - before < BOUND, `${peak - before} bytes more`);
+  const held = await heldDuring(daemon.pid, daemon.socket, "daemon.info");
+  const cost = Math.max(...held) - before;
+  assert(cost < ANSWERS_BOUND, `${cost} bytes more`);
 });
 
 Deno.test("greedy clients: clients whose lines do not end cost a shim a bounded sum", async () => {
@@ -78,6 +94,7 @@ Deno.test("greedy clients: clients whose lines do not end cost a shim a bounded 
     "a client that is cut off",
     () => /closed for what it holds/.test(Deno.readTextFileSync(`${bundle}/shim.log`)),
   );
-  const peak = await peakDuring(shimPid, `${bundle}/shim.sock`, "shim.state");
-  assert(peak - before < 200 * MIB, `${peak - before} bytes more`);
+  const held = await heldDuring(shimPid, `${bundle}/shim.sock`, "shim.state");
+  const cost = Math.max(...held) - before;
+  assert(cost < 200 * MIB, `${cost} bytes more`);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
 import { writeDeleted } from "../../../src/containerd/task/deleted.ts";
+import { readIfThere } from "../../../tests/harness/files.ts";
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import {
@@ -46,6 +47,9 @@ export async function programs(
       const bundle = makeBundle(bench, `${dir}/${name}-${bench.id()}`);
       const elapsed = await timed(() => call(path, bundle, "start", waiting));
       for (const pid of shimsOf(dir)) await end(pid);
+      // Nobody else removes the socket of a shim that is killed.
+      const socket = readIfThere(`${bundle}/address`).replace("unix://", "");
+      if (existsSync(socket)) Deno.removeSync(socket);
       // One that is being started would share the processors with the next sample.
       if (name === "berth" && waiting !== "") {
         await until("a process that waits", () => oneWaits(waiting));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// What every command is built from: summary, example, shared options and their parsers.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SOCKET } from "../../default_socket.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Asks the daemon for containers: all of them, or one by its id.
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "./daemon.ts";

@@ -3,9 +3,11 @@
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
+import { isRefused } from "../../linux/libc/errno.ts";
 import { dial, type TypedClient, typedClient } from "../../rpc/transport/dial.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
-import { BerthError } from "../../rpc/errors.ts";
+import { BerthError, UnavailableError } from "../../rpc/errors.ts";
+import { NOBODY_LISTENS } from "../../rpc/transport/connect.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { CallOptions, Peer } from "../../rpc/peer/peer.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
@@ -19,12 +21,6 @@ const SHIM_MS = 100;
 /** A daemon that answers Unavailable because it stops closes the connection within this, ms. */
 const STOPPING_MS = 1000;
 
-/** Returns whether a cause of the error is of this class. */
-function isCausedBy(error: unknown, type: new (message: string) => Error): boolean {
-  if (error instanceof type) return true;
-  return error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, type);
-}
-
 /** Dials a socket of berth's. Throws a {@linkcode CliError} with `start` where nobody listens. */
 export async function dialFor(socket: string, start: string): Promise<Peer> {
   try {
@@ -32,17 +28,14 @@ export async function dialFor(socket: string, start: string): Promise<Peer> {
       onError: (message, error) => console.error(`berth: ${message}`, error),
     });
   } catch (error) {
-    if (isCausedBy(error, Deno.errors.PermissionDenied)) {
+    if (!(error instanceof UnavailableError)) throw error;
+    if (isRefused(error.cause)) {
       throw new CliError(
         `permission denied on ${socket}: only root may use it, and the group that the daemon's [socket] gid names`,
         { cause: error },
       );
     }
-    // A reset: it died before it had accepted the connection.
-    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
-    if ([NotFound, ConnectionRefused, ConnectionReset].some((kind) => isCausedBy(error, kind))) {
-      throw new CliError(start, { cause: error });
-    }
+    if (NOBODY_LISTENS.has(error.data["errno"])) throw new CliError(start, { cause: error });
     throw error;
   }
 }

@@ -59,10 +59,21 @@ export class Interruption implements Disposable {
   }
 }
 
-/** Ends this process at once, where a container that it makes is taken back or finished without it. */
-export function leave(status: number): void {
-  printStderr("berth: told to leave: the container may still come to be, see berth ps -a");
+/**
+ * Ends this process at once, where a container that it makes, or else what `left` tells of, is taken
+ * back or finished without it.
+ */
+export function leave(
+  status: number,
+  left = "the container may still come to be, see berth ps -a",
+): void {
+  sayLeft(left);
   Deno.exit(status);
+}
+
+/** Prints that this command was told to leave, and what it leaves. */
+export function sayLeft(left: string): void {
+  printStderr(`berth: told to leave: ${left}`);
 }
 
 /**

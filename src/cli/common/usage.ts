@@ -5,12 +5,12 @@ import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { formatBytes } from "../text/format.ts";
 import { columns, formatRows, type ListField, type ListFields } from "../text/rows.ts";
 
-/** The resources that a container uses right now; figures that its cgroup does not tell are absent. */
+/** The current resource usage of a container; what its cgroup does not provide is absent. */
 export interface Usage {
   readonly id: string;
   /** How it is: created, running or paused; absent where that was not asked. */
   readonly status?: string;
-  /** It does not run; then all figures are absent. */
+  /** The container does not run; all members of the usage are then absent. */
   readonly stopped?: true;
   /** Percent of one CPU; absent until there are two samples. */
   readonly cpuPercent?: number;

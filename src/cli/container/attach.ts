@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Attaches the caller's terminal to a container.
 import { isRefused } from "../../linux/libc/errno.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -45,7 +44,8 @@ export async function attach(
   // Any number of watchers may read a log; two readers of a FIFO would each get a part.
   const place = !output && isFifoTarget(state.stdout) ? ioDir(root, state) : undefined;
   using _lock = place === undefined ? undefined : lockIoDir(id, place);
-  using signals = new SignalForwarder();
+  const left = options.start ? "may still start, see berth ps -a" : "is left as it is";
+  using signals = new SignalForwarder(`${id} ${left}`);
   using streams = openStreams(
     output ? { ...state, stdout: "", stderr: "" } : state,
     options.stdin,

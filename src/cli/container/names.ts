@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Random ids for containers.
 
 const QUALITIES =
   "able amber bold brave brisk calm clear cosy deft dry eager early fair fast firm fond free fresh glad gold good grand green grey happy hardy keen kind late light lone loud lucky mild neat new nimble noble old pale plain proud quick quiet rapid red ripe round royal sharp shy silver slim small smart soft solid stout sunny swift tall tidy trim true warm wide wild wise young"

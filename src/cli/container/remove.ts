@@ -72,7 +72,7 @@ async function removeState(
   removeLeftovers(root, state);
 }
 
-/** Says what could not be removed with a container. */
+/** Reports on stderr what could not be removed with a container. */
 function printLeft(id: string, { networkLeft }: Removal): void {
   if (networkLeft === undefined) return;
   printStderr(
@@ -83,7 +83,7 @@ function printLeft(id: string, { networkLeft }: Removal): void {
 
 /**
  * Removes what the command line made beside a container: its FIFOs, its overlay, and its log if that is
- * of berth before 0.2, but not where another container has its id by now. The daemon removes its
+ * of an early berth, but not where another container has its id by now. The daemon removes its
  * other logs. `state` is the container's as it was before the delete. Nothing outside `root` is touched,
  * whatever a label says, but for FIFOs of this user's own. What this user may not remove is told and
  * stays.

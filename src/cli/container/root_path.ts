@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { CliError } from "../common/exit_status.ts";
 

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
-import {
-  bundlePaths,
-  type BundleRecord,
-  type HostUser,
-  readJson,
-} from "../../oci/bundle_layout.ts";
+import { bundlePaths, type BundleRecord, type HostUser } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Packs files as a tar archive.
 import {
   fdPath,
   O_DIRECTORY,

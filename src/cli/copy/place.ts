@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// A path on the host or in a container.
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";

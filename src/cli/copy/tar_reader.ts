@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Reads the entries of a tar archive.
 import {
   BLOCK,
   decodeHeader,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { isRefused } from "../../linux/libc/errno.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
-import { ImageError } from "../../images/errors.ts";
+import { ImageError } from "../../images/image_errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { parseStopSignal } from "../options/stop_and_restart.ts";
 import { messageOf } from "../../rpc/error_text.ts";

@@ -44,7 +44,7 @@ export class CidFile implements Disposable {
   /** Removes the file where no container was created. */
   [Symbol.dispose](): void {
     if (this.#path === undefined || this.#written) return;
-    // Once: another command may take the name then.
+    // Only once: afterwards another command may take the name.
     this.#written = true;
     removeFile(this.#path);
   }

@@ -19,6 +19,8 @@ export interface CreateInput {
   readonly files: OptionFiles;
   /** The root filesystem, with the command that runs in it. */
   readonly rootfs: Rootfs;
+  /** The OCI runtime, a name in PATH or a path. */
+  readonly runtime: string;
   /** The daemon's root directory. */
   readonly root: string;
   /** The namespaces that it shares. */

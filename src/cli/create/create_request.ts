@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Makes the params of `container.create` from options and an image.
 import { OVERLAY_LABEL, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import { mergeEnv } from "../../oci/spec/process_spec.ts";
 import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
-import { ImageError } from "../../images/errors.ts";
+import { ImageError } from "../../images/image_errors.ts";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL, USERNS_LABEL } from "../common/labels.ts";
 import { createDir } from "../container/container_dirs.ts";
 import { environmentOf } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
+import { readOnlyMount } from "../options/mounts/read_only_mount.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
 import { checkImageConfig } from "./check_image.ts";
@@ -46,7 +46,8 @@ export async function createRequest(
     // Last of what takes long: meanwhile nobody else can choose.
     const userNamespace = await request.userNamespaces.choose(id);
     if (userNamespace !== undefined) mapVolumes(volumes, userNamespace);
-    const mounts = inOrder([...given, ...volumes]);
+    const mounter = { kernel: Deno.osRelease(), runtime: request.runtime };
+    const mounts = inOrder([...given, ...volumes]).map((mount) => readOnlyMount(mount, mounter));
     const etc = etcMounts(id, { given, volumes }, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
     const overlay = lowers.length > 0 ? createDir(root, "overlay", id, held) : undefined;
@@ -85,7 +86,8 @@ function specOf(
   request: CreateInput,
   userNamespace: UserNamespace | undefined,
 ): Spec {
-  const { options, files, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
+  const { options, files, namespaces, defaults, rootfs: { path: rootfs, args, lowers, image } } =
+    request;
   const { cgroupParent: parent } = options;
   const given = environmentOf({ env: options.env, ofFiles: files.env });
   // Once more, since names alone also remove what every container has.
@@ -94,6 +96,7 @@ function specOf(
     ...defaultSpec({
       id,
       rootfs,
+      ownRoot: lowers.length > 0,
       args,
       env,
       mounts,

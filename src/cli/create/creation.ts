@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The create of `berth run` and `berth create`, from the options to the container.
 import type { DaemonConnection } from "../common/daemon.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { removeWithFiles } from "../container/remove.ts";
@@ -71,8 +70,8 @@ export class Creation implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Creation> {
     const files = await readOptionFiles(options, signal);
-    const { root, defaults } = await daemon.call("daemon.info", {});
-    const namespaces = await findNamespaces(daemon, options);
+    const { root, defaults, runtime } = await daemon.call("daemon.info", {}, { signal });
+    const namespaces = await findNamespaces(daemon, options, signal);
     const list = () => listAllContainers(daemon);
     using held = new DisposableStack();
     const userNamespaces = held.use(
@@ -81,7 +80,10 @@ export class Creation implements AsyncDisposable {
     const cidFile = held.use(new CidFile(options.cidfile));
     const wanted = { ...options, notes: { ports: couldPublish(options) } };
     const rootfs = held.use(await openRootfs(wanted, args, { daemon, root }, signal));
-    const input = { options, files, rootfs, root, namespaces, defaults, userNamespaces };
+    const input = {
+      ...{ options, files, rootfs, root, namespaces, defaults, userNamespaces },
+      runtime: options.runtime ?? runtime.path,
+    };
     return new Creation(daemon, input, cidFile, held.move(), signal);
   }
 
@@ -113,7 +115,8 @@ export class Creation implements AsyncDisposable {
 
   async #create<T extends { id: string }>(create: Create<T>, giveUp: AbortSignal): Promise<T> {
     const { options, root, rootfs } = this.#input;
-    const network = await chooseNetwork(this.#daemon, options, rootfs.image !== undefined);
+    const ofImage = rootfs.image !== undefined;
+    const network = await chooseNetwork(this.#daemon, options, ofImage, giveUp);
     const input = { ...this.#input, network };
     const requestFor: RequestFor = (id, held) => {
       this.#signal.throwIfAborted();

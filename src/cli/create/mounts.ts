@@ -58,7 +58,7 @@ const HOST_SHM: MountOption = {
   type: "bind",
   source: "/dev/shm",
   destination: "/dev/shm",
-  options: ["rbind"],
+  options: ["rbind", "rprivate"],
 };
 
 function checkSource(source: string): void {

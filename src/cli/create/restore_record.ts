@@ -3,8 +3,9 @@
 import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
 import { INVENTORY } from "../../oci/driver/criu_config.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { baseName } from "../../linux/fs/path_names.ts";
 import { ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ContainerState, LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -35,8 +36,10 @@ type RestoreParams = Pick<
 
 /** The content of the file. */
 interface RestoreRecord extends RestoreParams {
-  /** Id of the container that was checkpointed; missing in a checkpoint of berth before 0.2. */
+  /** Id of the container that was checkpointed; missing in a checkpoint of an early berth. */
   readonly id?: string;
+  /** Whether its standard input was open, which CRIU then wants again. */
+  readonly interactive?: boolean;
   /** The texts of the generated files below `/etc`, by their paths on the host. */
   readonly etc?: Readonly<Record<string, string>>;
 }
@@ -53,6 +56,12 @@ export function saveForRestore(path: string, state: ContainerState): void {
     );
   }
   const spec = readJson<ContainerCreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
+  if (hasUserNamespace(spec)) {
+    throw new CliError(
+      `cannot checkpoint ${state.id}: CRIU restores as root of its user namespace, who may not read ` +
+        "the files that a restore needs",
+    );
+  }
   const { rootfs = [], network } = readJson<RestoreParams>(`${state.bundle}/berth.json`) ?? {};
   const record: RestoreRecord = {
     id: state.id,
@@ -65,9 +74,15 @@ export function saveForRestore(path: string, state: ContainerState): void {
     log: state.log && logParams(state.log),
     restart: state.restart,
     stopTimeout: state.stopTimeout,
+    interactive: state.stdin !== "",
     etc: readEtcFiles(state.labels[ETC_LABEL]),
   };
   writeJsonAtomic(`${path}/${FILE}`, record);
+}
+
+function hasUserNamespace({ linux }: RestoreParams["spec"]): boolean {
+  return isRecord(linux) && Array.isArray(linux["namespaces"]) &&
+    linux["namespaces"].some((one: unknown) => isRecord(one) && one["type"] === "user");
 }
 
 /** Returns the params of the same log, in the new container's place. Only CRI records rotate. */
@@ -123,7 +138,7 @@ export function restoreParams(
   record: RestoreRecord,
   held: DisposableStack,
 ): RestoreParams {
-  const { etc = {}, id: formerId, ...given } = record;
+  const { etc = {}, id: formerId, interactive: _, ...given } = record;
   const params = { ...given, spec: withOwnCgroup(given.spec, formerId, id) };
   const { [ETC_LABEL]: former, ...labels } = params.labels ?? {};
   if (former === undefined || Object.keys(etc).length === 0) return { ...params, labels };
@@ -177,8 +192,4 @@ function readEtcFiles(dir: string | undefined): Record<string, string> {
   if (dir === undefined) return {};
   const paths = [...Deno.readDirSync(dir)].map(({ name }) => `${dir}/${name}`);
   return Object.fromEntries(paths.map((path) => [path, Deno.readTextFileSync(path)]));
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes the anonymous volumes of a container.
 import { fdPath } from "../../linux/fd/fd.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
@@ -7,7 +8,7 @@ import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
 import type { HostUser } from "../../oci/bundle_layout.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
-import { ImageError } from "../../images/errors.ts";
+import { ImageError } from "../../images/image_errors.ts";
 import { spawnProgram } from "../../images/spawn_program.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
@@ -16,7 +17,7 @@ import type { MountOption } from "../options/mounts/mount_option.ts";
 export interface Volume {
   /** Where it is in the container. */
   readonly destination: string;
-  /** Options of its mount besides `rprivate`; `rbind` if left out. */
+  /** Options of its mount; `rbind` and `rprivate` if left out. */
   readonly options?: readonly string[];
   /** Whether the image asks for it, and not the user. */
   readonly ofImage?: boolean;
@@ -38,14 +39,14 @@ export async function makeVolumes(
 ): Promise<MountOption[]> {
   const mounts: MountOption[] = [];
   for (const [index, volume] of volumes.entries()) {
-    const { destination, options = ["rbind"] } = volume;
+    const { destination, options = ["rbind", "rprivate"] } = volume;
     checkPlace(rootfs, volume);
     const source = `${dir}/${index}`;
     Deno.mkdirSync(source, { mode: 0o755 });
     if (!await copyContent(rootfs, volume, source)) {
       Deno.chownSync(source, owner.uid, owner.gid);
     }
-    mounts.push({ type: "bind", source, destination, options: [...options, "rprivate"] });
+    mounts.push({ type: "bind", source, destination, options: [...options] });
   }
   return mounts;
 }

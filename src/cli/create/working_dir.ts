@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Finds what is in the way of a working directory.
 import { fdPath } from "../../linux/fd/fd.ts";
 import { WHITEOUT } from "../../linux/fs/device_numbers.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";

@@ -55,7 +55,7 @@ async function hasImage(daemon: DaemonConnection, name: string): Promise<boolean
     const { root } = await daemon.call("daemon.info", {});
     // Opening a store makes it.
     if (!exists(`${root}/images`)) return false;
-    findImage(ImageStore.open(root), name);
+    findImage(await ImageStore.open(root), name);
     return true;
   } catch {
     // It is for a hint alone, which must not take the place of the error that it goes with.

@@ -2,7 +2,7 @@
 import { type Filter, type FilterTests, hasLabel, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
-import { ImageError } from "../../images/errors.ts";
+import { ImageError } from "../../images/image_errors.ts";
 import type { UsedImages } from "../../images/remove/remove.ts";
 import { shortId, shortName } from "../../images/reference.ts";
 import type { StoredImage } from "../../images/store/graph.ts";

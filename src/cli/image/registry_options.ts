@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError } from "commander";
-import { ImageError } from "../../images/errors.ts";
+import { ImageError } from "../../images/image_errors.ts";
 import { parsePlatform, type Platform } from "../../images/image_config.ts";
 import type { PullOptions } from "../../images/pull.ts";
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth image rm` (also `berth rmi`) and `berth image prune`.
 import { type Command, Option } from "commander";
 import { removeMarked, removeUnusable } from "../../images/remove/leftovers.ts";
 import {
@@ -14,7 +15,7 @@ import type { StoreLock } from "../../images/store/layer_lock.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
 import { exitCodeOf } from "../common/exit_status.ts";
-import { ImageNotFoundError } from "../../images/errors.ts";
+import { ImageNotFoundError } from "../../images/image_errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";

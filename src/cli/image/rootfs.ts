@@ -4,7 +4,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { isRefused, LinuxError } from "../../linux/libc/errno.ts";
 import { openView } from "../../linux/mount/view.ts";
-import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
+import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/image_errors.ts";
 import { findImage } from "../../images/store/find.ts";
 import {
   commandOf,
@@ -103,7 +103,7 @@ async function openImage(
   { daemon, root }: DaemonRoot,
   signal: AbortSignal,
 ): Promise<Rootfs> {
-  const store = ImageStore.open(root);
+  const store = await ImageStore.open(root);
   const hold = () => holdImage(store, options, name, command, signal);
   try {
     const held = await hold().catch(async (error: unknown) => {

@@ -22,7 +22,7 @@ export async function withStore(
 ): Promise<void> {
   await withDaemon(command, async (daemon) => {
     const { root } = await daemon.call("daemon.info", {});
-    await use(ImageStore.open(root), daemon);
+    await use(await ImageStore.open(root), daemon);
   });
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The filters of `berth ps --filter`.
 import { type Filter, type FilterTests, hasLabel, parseFilter } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Containers as `ps` lists them.
+import { baseName } from "../../linux/fs/path_names.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { shortName } from "../../images/reference.ts";
@@ -40,7 +41,7 @@ export const CONTAINER_FIELDS: ListFields<ContainerState> = {
   },
   Runtime: {
     header: "RUNTIME",
-    value: ({ runtime }) => runtime.slice(runtime.lastIndexOf("/") + 1),
+    value: ({ runtime }) => baseName(runtime),
   },
   Group: { header: "GROUP", value: ({ group }) => group ?? "" },
   Labels: {

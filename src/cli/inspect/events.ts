@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth events`.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EVENT_TYPES } from "../../rpc/contract/event_types.ts";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth logs`, and the parser of its `--tail`, which other commands have too.
 import { isRefused } from "../../linux/libc/errno.ts";
 import { type Command, Option } from "commander";
 import { filePath } from "../../oci/bundle_layout.ts";

@@ -39,7 +39,7 @@ export function topCommand(): Command {
 
 /** Shows the usage of containers until the caller leaves. */
 async function watch(daemon: DaemonConnection, intervalMs: number): Promise<void> {
-  using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
+  using signals = new SignalForwarder(undefined, ["SIGINT", "SIGTERM", "SIGHUP"]);
   using _terminal = fullScreen();
   const screen = new TopScreen();
   const quit = Promise.withResolvers<void>();

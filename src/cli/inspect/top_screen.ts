@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Draws the screen of `berth top`.
 import { type Usage, usageTable } from "../common/usage.ts";
 import { formatBytes } from "../text/format.ts";
 import { colored } from "../text/print.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { parsePath, verb, withSocket } from "../common/command.ts";
-import { absolutePath } from "../../linux/fs/path_names.ts";
+import { makeAbsolute } from "../../linux/fs/path_names.ts";
 import { isShimConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
@@ -34,7 +34,7 @@ export function checkpointCommand(): Command {
     .action(async (id: string, options: CheckpointOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const path = absolutePath(options.path ?? `${root}/checkpoints/${id}`);
+        const path = makeAbsolute(options.path ?? `${root}/checkpoints/${id}`);
         const state = await daemon.call("container.state", { id });
         await makeDirectory(id, path);
         try {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth rename`, over a restart of the daemon too.
 import type { Command } from "commander";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { parsePath, verb, withSocket } from "../common/command.ts";
-import { absolutePath } from "../../linux/fs/path_names.ts";
+import { makeAbsolute } from "../../linux/fs/path_names.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { Interruption, leave } from "../common/interruptible.ts";
 import { createDetached } from "../create/create_container.ts";
@@ -32,18 +32,18 @@ export function restoreCommand(): Command {
     .action(async (id: string, options: RestoreOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const path = absolutePath(options.path ?? `${root}/checkpoints/${id}`);
+        const path = makeAbsolute(options.path ?? `${root}/checkpoints/${id}`);
         const record = readForRestore(path);
         using interruption = new Interruption(leave);
         const { signal } = interruption;
-        const wanted = { name: id, interactive: options.interactive ?? false, giveUp: signal };
+        const interactive = options.interactive ?? record.interactive ?? false;
+        const wanted = { name: id, interactive, giveUp: signal };
         await createDetached(daemon, root, wanted, (id, held) => {
           signal.throwIfAborted();
           return { id, ...restoreParams(root, id, record, held), checkpoint: path };
         });
         try {
-          signal.throwIfAborted();
-          await daemon.call("container.start", { id });
+          await daemon.call("container.start", { id }, { signal });
           signal.throwIfAborted();
         } catch (error) {
           await removeWithFiles(daemon, root, id, true);

@@ -29,8 +29,8 @@ export function startCommand(): Command {
     .action(async (ids: string[], options: StartOptions, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
-        const start = async (id: string) => {
-          await daemon.call("container.start", { id });
+        const start = async (id: string, signal?: AbortSignal) => {
+          await daemon.call("container.start", { id }, { signal });
         };
         if (!options.attach && !options.interactive) {
           return await forEachId(ids, async (id) => {
@@ -45,7 +45,7 @@ export function startCommand(): Command {
         const end = await attach(daemon, root, state, {
           stdin: options.interactive ?? false,
           detachKeys,
-          start: () => start(id),
+          start: (giveUp) => start(id, giveUp),
         });
         exitAfter(end, { id });
       });

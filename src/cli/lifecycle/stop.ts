@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `berth stop`, and the options that `berth restart` shares with it.
 import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";

@@ -100,7 +100,7 @@ export class CriPrinter {
   }
 
   /** Drops an incomplete record at the end of a file: its writer was killed. */
-  fileEnded(): void {
+  endFile(): void {
     this.#rest = new Uint8Array(0);
   }
 

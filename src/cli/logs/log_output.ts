@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Prints a CRI log as it grows, across rotations.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { type Output, type OutputEnd, unwritable, writeAll } from "../process_io/output.ts";
 import { CriPrinter, type PrintOptions } from "./cri_printer.ts";
@@ -11,9 +10,9 @@ const CHUNK = 256 * 1024;
 
 /** Where the printing of a log begins. */
 export interface LogOutputOptions extends PrintOptions {
-  /** With the last lines, so many; all of it if omitted. */
+  /** Number of last lines to print first; the whole log if omitted. */
   readonly tail?: number | undefined;
-  /** With what is written from now on, even in the middle of a line. */
+  /** Whether to begin with what is written from now on, even in the middle of a line. */
   readonly fromNow?: boolean;
   /** Called where files were removed before they could be read. */
   readonly onGap?: () => void;
@@ -92,7 +91,7 @@ export class LogOutput implements Output {
       const file = files.files[0]?.file;
       if (file !== undefined) await this.#readToEnd(file, buffer);
       if (hasNext) {
-        this.#printer.fileEnded();
+        this.#printer.endFile();
         files.closeFirst();
       } else if (ending) {
         return;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Finds the last lines of a CRI log.
 import { readAt } from "../common/tail.ts";
 import { parseHead } from "./cri_printer.ts";
 import type { OpenLogFile } from "./log_files.ts";

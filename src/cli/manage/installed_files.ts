@@ -14,7 +14,7 @@ export interface InstalledFile {
   readonly mode: number;
 }
 
-/** Writes a file, and its directory where that is missing. Who reads an old one goes on with that. */
+/** Writes a file, and its directory where that is missing. Readers of the old file keep that. */
 export function installFile({ path, text, mode }: InstalledFile): void {
   Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
   const draft = `${path}.draft`;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The ports of a container as `ps` and `port` print them.
 import type { NetworkState, PortState } from "../../rpc/contract/schemas/network.ts";
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options `--env` and `--env-file`, and the files that options name.
 import { InvalidArgumentError } from "commander";
 import { readNamedFile } from "../../linux/fs/read_named_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";

@@ -44,6 +44,7 @@ export type Namespaces = Partial<Record<SharedNamespace, string>>;
 export async function findNamespaces(
   daemon: DaemonConnection,
   options: NamespaceOptions,
+  signal: AbortSignal,
 ): Promise<Namespaces> {
   if (options.uts !== undefined && options.hostname !== undefined) {
     throw new CliError("--hostname needs a UTS namespace of the container's own: leave out --uts");
@@ -56,7 +57,7 @@ export async function findNamespaces(
     if (typeof shared === "object" && "networks" in shared) continue;
     found[type] = typeof shared === "string"
       ? shared
-      : await pathOf(daemon, shared.container, type);
+      : await pathOf(daemon, shared.container, type, signal);
   }
   return found;
 }
@@ -65,8 +66,9 @@ async function pathOf(
   daemon: DaemonConnection,
   id: string,
   type: SharedNamespace,
+  signal: AbortSignal,
 ): Promise<string> {
-  const { pid, status, network } = await daemon.call("container.state", { id });
+  const { pid, status, network } = await daemon.call("container.state", { id }, { signal });
   if (status === "stopped") throw new CliError(`cannot share the ${type} of ${id}: it has exited`);
   // Pinned: unlike the pid it cannot become another's.
   if (type === "network" && network !== undefined) return network.namespace;

@@ -29,7 +29,11 @@ export interface NetworkFlags {
 
 /** The part of a connection to the daemon that lists networks. */
 export interface NetworkLister {
-  call(name: "network.list", params: object): Promise<ResultOf<DaemonContract, "network.list">>;
+  call(
+    name: "network.list",
+    params: object,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<ResultOf<DaemonContract, "network.list">>;
 }
 
 /** The network of a container that says nothing else. */
@@ -157,14 +161,15 @@ export function couldPublish({ network, publish }: NetworkFlags): boolean {
  * `bridge`, as docker has it, where the plugins are there; where not, the person is told what to
  * install, in one line.
  *
- * @throws {CliError} if an option asks for what the network cannot have.
+ * @throws {CliError} if an option asks for what the network cannot have; the signal's reason.
  */
 export async function chooseNetwork(
   daemon: NetworkLister,
   options: NetworkFlags,
   ofImage: boolean,
+  signal?: AbortSignal,
 ): Promise<NetworkParams | undefined> {
-  const names = await namesOf(daemon, options, ofImage);
+  const names = await namesOf(daemon, options, ofImage, signal);
   const [first, ...additional] = names;
   if (first === undefined) return undefined;
   const { publish, ip, ip6, macAddress, networkAlias } = options;
@@ -189,6 +194,7 @@ async function namesOf(
   daemon: NetworkLister,
   { network, ...options }: NetworkFlags,
   ofImage: boolean,
+  signal?: AbortSignal,
 ): Promise<readonly string[]> {
   if (typeof network === "object" && "networks" in network) return network.networks;
   const needing = ([
@@ -205,7 +211,7 @@ async function namesOf(
   }
   if (needing !== undefined) return [DEFAULT_NETWORK];
   if (!ofImage) return [];
-  const { networks } = await daemon.call("network.list", {});
+  const { networks } = await daemon.call("network.list", {}, { signal });
   const { reason } = networks.find(({ name }) => name === DEFAULT_NETWORK) ?? {};
   if (reason === undefined) return [DEFAULT_NETWORK];
   printStderr(`berth: the container has no network: ${reason}`);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options of `berth run` and `berth create`, all together.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
 import { addAlias, collect, collectParsed, matching, parsePath } from "../common/command.ts";
@@ -153,7 +154,7 @@ function withProcess(command: Command): void {
       ]),
     );
   withRegistry(command)
-    .option("-q, --quiet", "do not show how a pull goes on")
+    .option("-q, --quiet", "do not show the progress of a pull")
     .option("-i, --interactive", "keep standard input open and pass it on")
     .option("-t, --tty", "give the process a terminal")
     .optionsGroup("Process:")
@@ -235,7 +236,11 @@ function withManagement(command: Command): Command {
     .option("--cidfile <file>", "write the container's id to this file", parsePath)
     .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", parsePath)
     .option("--group <name>", "share one shim process with the group's other containers")
-    .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", parsePath)
+    .option(
+      "--cgroup-parent <path>",
+      "cgroup to make the container's cgroup in",
+      parseCgroupParent,
+    )
     .addOption(
       new Option("--log-driver <driver>", "log driver; the config sets the default")
         .choices(["cri", "raw", "none"]),
@@ -244,6 +249,12 @@ function withManagement(command: Command): Command {
     .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk")
     .optionsGroup("Options:");
 }
+
+/** Refuses the name of a unit that holds its own processes: it is no slice, nor meant as a path. */
+const parseCgroupParent = matching(
+  /^(?![^/]+\.(service|scope)$)./s,
+  "expected a slice, such as machine.slice, or the path of a cgroup, and no other unit",
+);
 
 /** Refuses the empty name before an image is pulled for it; any other is looked at where it is used. */
 const parseName = matching(/./s, "expected a name; without --name it is random");

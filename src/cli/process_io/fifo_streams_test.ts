@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
@@ -61,6 +62,7 @@ Deno.test("FifoStreams: a drain gives up output that another process holds open"
   const writer = await Deno.open(streams.params.stdout, { write: true });
   streams.release();
   await writer.write(new TextEncoder().encode("before"));
+  await until("it is copied", async () => await sink.text() === "before");
   await output.drain(50);
   assert.equal(await sink.text(), "before");
   writer.close();

@@ -108,7 +108,7 @@ export class PipeOutput implements Output {
     let over = false;
     this.#exitedAt = performance.now();
     const ended = this.ended.then(() => over = true);
-    // Counted in looks, not by the clock: who was given no time to look has heard no silence.
+    // Counted in looks, not by the clock: a process that got no CPU time has seen no silence.
     let looks = Math.ceil(quietMs / DRAIN_STEP);
     for (let before = NaN; !over && looks > 0 && !this.#isOverdue;) {
       const since = this.#waitingSince;

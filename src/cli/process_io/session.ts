@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Wires the caller's terminal to a process until one of them leaves.
-import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { reportUnknownStatus, waitForExit, type WaitTarget } from "../common/exit.ts";
@@ -11,7 +10,7 @@ import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput, TerminalInput } from "./input.ts";
 import { type Output, PipeOutput, writeAll } from "./output.ts";
 import { RawTerminal } from "./raw_terminal.ts";
-import type { SignalForwarder } from "./signal_forwarder.ts";
+import { type SignalForwarder, statusOf } from "./signal_forwarder.ts";
 
 /** Output that another process holds open after the exit is given up after this, ms of silence. */
 const QUIET_MS = 300;
@@ -32,8 +31,8 @@ export interface SessionTarget extends WaitTarget {
   readonly detachKeys: DetachKeys;
   /** Whether signals go on to the process. Else each makes the caller leave. Default: true. */
   readonly sigProxy?: boolean | undefined;
-  /** Makes the process run; left out where it runs already. */
-  readonly start?: (() => Promise<void>) | undefined;
+  /** Makes the process run, unless the caller gives up; left out where it runs already. */
+  readonly start?: ((giveUp: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** How a session ended. */
@@ -53,11 +52,6 @@ export type SessionEnd =
 /** In raw mode these can only be meant for this command: the terminal's own signals are keys. */
 const LEAVING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
-/** Returns the exit status of a process that leaves because of a signal. */
-export function statusOf(signal: Deno.Signal): number {
-  return 128 + parseSignal(signal);
-}
-
 /**
  * Wires standard input, output and error to a process until it exits or the caller leaves. Puts the
  * terminal in raw mode where both sides have one, follows its size, and else passes signals on.
@@ -75,7 +69,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
 
   using _raw = interactive ? RawTerminal.enter() : undefined;
   using size = terminal && Deno.stdout.isTerminal() ? followSize(daemon, named) : undefined;
-  await target.start?.();
+  if (target.start) await signals.starting(target.start);
   streams.release();
   // An exec does not exist before it is started; where the size is as before, this does nothing.
   size?.resize();

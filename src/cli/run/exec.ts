@@ -7,11 +7,11 @@ import { addAlias, afterSeparator, collect, verb, withSocket } from "../common/c
 import { readOptionFiles } from "../create/option_files.ts";
 import { collectEnv, environmentOf } from "../options/environment.ts";
 import type { ContainerOptions } from "../options/options.ts";
-import { absolutePath } from "../../linux/fs/path_names.ts";
+import { makeAbsolute } from "../../linux/fs/path_names.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { rootPathIn } from "../container/root_path.ts";
-import { interruptible } from "../common/interruptible.ts";
+import { Interruption } from "../common/interruptible.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import { exitAfter, runSession } from "../process_io/session.ts";
@@ -51,27 +51,33 @@ export function execCommand(): Command {
     .argument("<command...>", "what to run")
     .action(async (id: string, args: string[], options: ExecOptions, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
-      // Until the files are read, which may be pipes, a signal is for this command.
-      const { env: ofFiles } = await interruptible((signal) => readOptionFiles(options, signal));
-      using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
+        // Signals to the process wait for it; before it is made they end this command.
+        using interruption = new Interruption();
+        const { signal } = interruption;
+        const { env: ofFiles } = await readOptionFiles(options, signal);
         const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
-        const process = await processOf(daemon, id, afterSeparator(args), { ...options, ofFiles });
-        if (!signals) {
+        const about = { ...options, ofFiles, signal };
+        const process = await processOf(daemon, id, afterSeparator(args), about);
+        if (options.detach) {
           const terminal = options.tty ?? false;
-          await daemon.call("container.exec", { id, execId, process, terminal });
+          await daemon.call("container.exec", { id, execId, process, terminal }, { signal });
           return print(execId);
         }
+        using signals = new SignalForwarder(`${execId} may still come to run in ${id}`);
+        interruption[Symbol.dispose]();
+        signal.throwIfAborted();
         // Absolute, since the daemon opens files there, too.
-        const temporary = absolutePath(Deno.env.get("TMPDIR") || "/tmp");
+        const temporary = makeAbsolute(Deno.env.get("TMPDIR") || "/tmp");
         const dir = await Deno.makeTempDir({ dir: temporary, prefix: "berth-exec-" });
         try {
           using streams = FifoStreams.make(dir, {
             stdin: options.interactive ?? false,
             terminal: options.tty ?? false,
           });
-          const start = async () => {
-            await daemon.call("container.exec", { id, execId, process, ...streams.params });
+          const start = async (giveUp: AbortSignal) => {
+            const params = { id, execId, process, ...streams.params };
+            await daemon.call("container.exec", params, { signal: giveUp });
           };
           const target = { daemon, id, execId, streams, signals, detachKeys, start };
           const end = await runSession(target);
@@ -99,16 +105,16 @@ async function processOf(
   daemon: DaemonConnection,
   id: string,
   args: readonly string[],
-  options: ExecOptions & { readonly ofFiles: readonly string[] },
+  options: ExecOptions & { readonly ofFiles: readonly string[]; readonly signal: AbortSignal },
 ): Promise<OciProcess> {
   if (args.length === 0) throw new CliError("say which command to run");
-  const { user } = options;
+  const { signal, user } = options;
   const env = environmentOf(options);
   return {
     args: [...args],
     env: env.length > 0 ? env : undefined,
     cwd: options.workdir || undefined,
-    user: user ? await userOf(daemon, id, user) : undefined,
+    user: user ? await userOf(daemon, id, user, signal) : undefined,
     ...(options.privileged && privileges()),
     consoleSize: options.tty && Deno.stdout.isTerminal() ? consoleSize() : undefined,
   };
@@ -128,11 +134,12 @@ async function userOf(
   daemon: DaemonConnection,
   id: string,
   user: string,
+  signal: AbortSignal,
 ): Promise<NonNullable<OciProcess["user"]>> {
   const [, uid, gid] = /^(\d{1,9}):(\d{1,9})$/.exec(user) ?? [];
   if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   try {
-    const { bundle } = await daemon.call("container.state", { id });
+    const { bundle } = await daemon.call("container.state", { id }, { signal });
     return resolveUser(rootPathIn(bundle), user);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;

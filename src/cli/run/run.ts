@@ -4,14 +4,14 @@ import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { Interruption, leave } from "../common/interruptible.ts";
-import { CliError } from "../common/exit_status.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerRef, removeInstance, removeWithFiles } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
-import { exitAfter, runSession, type SessionEnd, statusOf } from "../process_io/session.ts";
+import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
-import { print, printError } from "../text/print.ts";
+import { errorLine } from "../text/format.ts";
+import { print, printError, printStderr } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly detach?: true;
@@ -48,12 +48,9 @@ export function runCommand(): Command {
         }
         // From here on, so that an early signal is not lost on a container that is being made. No
         // sooner: a pull has to be ended by its second signal at the latest.
-        const giveUp = new AbortController();
-        using signals = new SignalForwarder(undefined, (signal, waiting) => {
-          leaveEarly(signal, waiting, giveUp);
-        });
+        using signals = new SignalForwarder();
         interruption[Symbol.dispose]();
-        const { id, ...made } = await creation.foreground(giveUp.signal);
+        const { id, ...made } = await creation.foreground(signals.giveUp);
         using streams = made.streams;
         using _lock = made.lock;
         const toRemove = options.rm &&
@@ -68,8 +65,8 @@ export function runCommand(): Command {
             signals,
             detachKeys: keys,
             sigProxy: options.sigProxy === "true",
-            start: async () => {
-              await start(daemon, creation, id, giveUp.signal);
+            start: async (giveUp) => {
+              await start(daemon, creation, id, giveUp);
               started = true;
               // Its errors are printed by itself.
               void creation.finishRemovals();
@@ -87,22 +84,6 @@ export function runCommand(): Command {
     });
 }
 
-/**
- * Makes a caller leave who interrupts twice before there is a process that hears it. The create is taken
- * back, or, with one interrupt more, left to the daemon.
- */
-function leaveEarly(
-  signal: Deno.Signal,
-  waiting: readonly Deno.Signal[],
-  giveUp: AbortController,
-): void {
-  if (signal !== "SIGINT" && signal !== "SIGTERM") return;
-  const interrupts = waiting.filter((one) => one === "SIGINT" || one === "SIGTERM").length;
-  const status = statusOf(signal);
-  if (interrupts === 2) giveUp.abort(new CliError(`ended by ${signal}`, { status }));
-  if (interrupts > 2) leave(status);
-}
-
 /** Starts a container; one that cannot be started, or is not wanted any more, is removed. */
 async function start(
   daemon: DaemonConnection,
@@ -111,8 +92,7 @@ async function start(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    signal.throwIfAborted();
-    await daemon.call("container.start", { id });
+    await daemon.call("container.start", { id }, { signal });
     signal.throwIfAborted();
   } catch (error) {
     await removeWithFiles(daemon, creation.root, id, true).catch((failure) => {
@@ -132,6 +112,14 @@ async function removeAfter(
 ): Promise<void> {
   // The daemon removes it when it has exited.
   if (end.how === "detached" || end.how === "signaled") return;
-  // Later output of the container has no reader any more: it would wait forever.
-  await removeInstance(daemon, root, made, end.how === "broken-pipe");
+  try {
+    // Later output of the container has no reader any more: it would wait forever.
+    await removeInstance(daemon, root, made, end.how === "broken-pipe");
+  } catch (error) {
+    // The status stays the container's own, which is how the command has ended.
+    printStderr(
+      `berth: removing ${made.id}: ${errorLine(error)}; what is left goes with ` +
+        `"berth rm --force ${made.id}"`,
+    );
+  }
 }

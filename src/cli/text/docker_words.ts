@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Advice for people who type docker's commands.
 import type { Command } from "commander";
 
 const BUILD =

@@ -17,7 +17,7 @@ export function print(line: string): void {
 /** Prints text without adding a newline. */
 export function printRaw(text: string): void {
   try {
-    writeAll(Deno.stdout, text);
+    writeAllSync(Deno.stdout, text);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) exitUnread();
     throw new Error(`cannot write standard output: ${errorLine(error)}`, { cause: error });
@@ -25,7 +25,7 @@ export function printRaw(text: string): void {
 }
 
 /** Writes everything. Throws `BrokenPipe` if there is no reader any more. */
-function writeAll(file: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
+function writeAllSync(file: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let done = 0; done < bytes.length;) {
     try {
@@ -51,7 +51,7 @@ export function printJson(value: unknown): void {
 /** Prints a line to standard error; in vain where that cannot be written. */
 export function printStderr(line: string): void {
   try {
-    writeAll(Deno.stderr, `${line}\n`);
+    writeAllSync(Deno.stderr, `${line}\n`);
   } catch {
     // Nowhere is left to tell it. The exit status still says that something was wrong.
   }

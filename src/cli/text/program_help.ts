@@ -3,7 +3,7 @@
 import { type Command, Help } from "commander";
 
 /** Said under the short help. */
-const HINT = '"berth help --all" tells what each does, "berth help COMMAND" all of one.';
+const HINT = '"berth help --all" describes every command, "berth help COMMAND" one of them.';
 
 /** Said under the whole help. */
 const EXAMPLE = `"berth help COMMAND" shows the options of a command.

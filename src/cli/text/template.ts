@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Parses Go's templates, as far as `--format` needs them.
 import { type Expression, type NameRules, parseExpression } from "./template_expression.ts";
 
 /** A part of a template. */

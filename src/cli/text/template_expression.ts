@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Parses the expressions between the braces of a template.
 
 /** An expression between the braces of a template. */
 export type Expression =

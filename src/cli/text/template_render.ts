@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Renders templates with data.
 import { isRecord } from "../../rpc/is_record.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import type { Node, Template } from "./template.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Repeats calls that are safe to repeat while the daemon is away.
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
 import type { DaemonLink } from "../link.ts";
 import { RetryPause } from "../retry_pause.ts";

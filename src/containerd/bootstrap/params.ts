@@ -7,7 +7,7 @@ import { BootstrapParams } from "../messages/bootstrap.ts";
 import { Any } from "../messages/types.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ShimFlags } from "../flags.ts";
-import { knownOptions } from "../task/options.ts";
+import { isKnownOptions } from "../task/options.ts";
 
 /** Where containerd's shims have their sockets, unless it says another directory. */
 const SOCKET_DIR = "/run/containerd/s";
@@ -51,7 +51,7 @@ export function readBootstrap(
     structured: true,
     socketDir: params.socket_dir || SOCKET_DIR,
     ttrpcAddress: params.containerd_ttrpc_address || undefined,
-    options: values.find(({ type_url }) => knownOptions(type_url)),
+    options: values.find(({ type_url }) => isKnownOptions(type_url)),
   };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Queues events until containerd takes them.
 import { after, sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { messageOf } from "../../rpc/error_text.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // The messages of the program's own calls: start and -info.
 import { message } from "../protobuf/fields.ts";
 import { Any } from "./types.ts";
@@ -21,7 +20,8 @@ export const BootstrapParams = message({
 
 const RuntimeVersion = message({ version: [1, "string"], revision: [2, "string"] });
 
-export const RuntimeInfo = message({
+/** containerd.types.RuntimeInfo, the output of `-info`. */
+export const ShimInfo = message({
   name: [1, "string"],
   version: [2, RuntimeVersion],
   options: [3, Any],

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // The events that a shim forwards to containerd, and the call that forwards them.
 import { message } from "../protobuf/fields.ts";
 import { Any, Mount, Timestamp } from "./types.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // The messages that `options` of Create, Checkpoint and of the start may hold.
 import { message } from "../protobuf/fields.ts";
 
@@ -18,7 +17,7 @@ export const RuncOptions = message({
 });
 
 /** containerd.linux.runc.CreateOptions, which clients of containerd 1.6 send. */
-export const CreateOptions = message({
+export const RuncCreateOptions = message({
   no_pivot_root: [1, "bool"],
   no_new_keyring: [8, "bool"],
   shim_cgroup: [9, "string"],
@@ -29,7 +28,7 @@ export const CreateOptions = message({
 });
 
 /** containerd.runc.v1.CheckpointOptions; the old type of that name has the same fields. */
-export const CheckpointOptions = message({
+export const RuncCheckpointOptions = message({
   exit: [1, "bool"],
   open_tcp: [2, "bool"],
   external_unix_sockets: [3, "bool"],

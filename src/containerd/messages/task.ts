@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // The messages of containerd's Task service, versions 2 and 3 alike.
 import { message } from "../protobuf/fields.ts";
 import { Any, Mount, Timestamp } from "./types.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Times as protobuf has them.
 import type { Encodable } from "../protobuf/fields.ts";
 import type { Timestamp } from "./types.ts";
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // A codec of protobuf's wire format that works from tables of fields: a tenth of what a library
 // costs in a shim's memory. Code that reads values out of it is checked by the types of the tables.
 import type { Decoded, Encodable, Fields, FieldType, MessageType, ScalarType } from "./fields.ts";
@@ -133,7 +132,7 @@ function writeMessage(writer: WireWriter, { fields }: MessageType, values: Value
   for (const [name, [number, type, repeated]] of Object.entries(fields)) {
     const value = values[name];
     if (value === undefined) continue;
-    if (repeated) writeAll(writer, number, type, value);
+    if (repeated) writeRepeated(writer, number, type, value);
     else if (type === "map") writeMap(writer, number, value);
     else if (!isZero(value)) {
       writer.tag(number, wireOf(type));
@@ -147,7 +146,7 @@ function isZero(value: unknown): boolean {
     (value instanceof Uint8Array && value.length === 0);
 }
 
-function writeAll(writer: WireWriter, number: number, type: FieldType, list: unknown): void {
+function writeRepeated(writer: WireWriter, number: number, type: FieldType, list: unknown): void {
   if (!Array.isArray(list)) throw new TypeError(`field ${number} is no list`);
   if (wireOf(type) === WIRE.bytes) {
     for (const value of list) {

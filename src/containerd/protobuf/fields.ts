@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Tables of fields, and the types of their messages.
 
 /** The scalar types of protobuf that containerd's messages use. */
 export type ScalarType =

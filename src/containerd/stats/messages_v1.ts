@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-//
-// The figures of a cgroup v1 as containerd has them (io.containerd.cgroups.v1).
+// The statistics of a cgroup v1 as containerd has them (io.containerd.cgroups.v1).
 import type { Field } from "../protobuf/fields.ts";
 import { message } from "../protobuf/fields.ts";
 
@@ -35,7 +34,7 @@ const MemoryEntry = message({
   failcnt: [4, "uint64"],
 });
 
-/** The figures of `memory.stat` that the message has, by the kernel's names, in the message's order. */
+/** The statistics of `memory.stat` that the message has, by the kernel's names, in the message's order. */
 export const MEMORY_STAT_V1 = [
   ...["cache", "rss", "rss_huge", "mapped_file", "dirty", "writeback", "pgpgin", "pgpgout"],
   ...["pgfault", "pgmajfault", "inactive_anon", "active_anon", "inactive_file", "active_file"],

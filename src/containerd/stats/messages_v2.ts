@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-//
-// The figures of a cgroup v2 as containerd has them (io.containerd.cgroups.v2).
+// The statistics of a cgroup v2 as containerd has them (io.containerd.cgroups.v2).
 import type { Field } from "../protobuf/fields.ts";
 import { message } from "../protobuf/fields.ts";
 
@@ -27,7 +26,7 @@ const CpuStat = message({
   burst_usec: [9, "uint64"],
 });
 
-/** The figures of `memory.stat` that the message has, by the kernel's names, in the message's order. */
+/** The statistics of `memory.stat` that the message has, by the kernel's names, in the message's order. */
 export const MEMORY_STAT_V2 = [
   ...["anon", "file", "kernel_stack", "slab", "sock", "shmem", "file_mapped", "file_dirty"],
   ...["file_writeback", "anon_thp", "inactive_anon", "active_anon", "inactive_file"],

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The figures of a container, by the version of its cgroup.
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import type { Any } from "../messages/types.ts";
@@ -9,7 +8,7 @@ import { readMetricsV1 } from "./v1.ts";
 import { readMetricsV2 } from "./v2.ts";
 
 /**
- * Reads the figures of a container's cgroup, in the message of its version of cgroups.
+ * Reads the statistics of a container's cgroup, in the message of its version of cgroups.
  *
  * @throws {TtrpcError} not found, if the container has no cgroup (any more).
  */

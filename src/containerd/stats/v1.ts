@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Reads the figures of a cgroup v1.
 import { readText } from "../../linux/cgroup/files.ts";
 import { encode } from "../protobuf/codec.ts";
 import type { Encodable } from "../protobuf/fields.ts";
@@ -11,7 +10,7 @@ import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 type Paths = Readonly<Record<string, string>>;
 type Values = NonNullable<Encodable<typeof MetricsV1>>;
 
-/** Reads the figures of a cgroup v1. */
+/** Reads the statistics of a cgroup v1. */
 export function readMetricsV1(paths: Paths): Uint8Array<ArrayBuffer> {
   return encode(MetricsV1, {
     hugetlb: hugetlb(paths["hugetlb"]),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Reads the figures of a cgroup v2.
 import { readText } from "../../linux/cgroup/files.ts";
 import { encode } from "../protobuf/codec.ts";
 import type { Encodable } from "../protobuf/fields.ts";
@@ -10,9 +9,9 @@ import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 
 type Values = NonNullable<Encodable<typeof MetricsV2>>;
 
-/** Reads the figures of the cgroup v2 at `dir`. */
+/** Reads the statistics of the cgroup v2 at `dir`. */
 export function readMetricsV2(dir: string): Uint8Array<ArrayBuffer> {
-  // Of figures by the kernel's names, those are sent that the message has.
+  // Of statistics by the kernel's names, those are sent that the message has.
   return encode(MetricsV2, {
     pids: { current: readCount(`${dir}/pids.current`), limit: readCount(`${dir}/pids.max`) },
     cpu: { ...readCounts(`${dir}/cpu.stat`), psi: pressure(`${dir}/cpu.pressure`) },

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Runs a program that logs the output of a process.
 import { after } from "../../linux/event_loop/timer.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import {
@@ -135,14 +134,14 @@ export class BinaryLogger {
   }
 
   /** Lets go of the FIFOs, which the process has by now. */
-  started(): void {
+  releaseFifos(): void {
     this.#held.dispose();
   }
 
   /** Waits for the end of the program, which sees the end of its input, and kills it at last. */
   async end(): Promise<void> {
     this.#ending.abort();
-    this.started();
+    this.releaseFifos();
     if (!await withTimeout(this.#child.exited, END_WITHIN)) {
       this.#signal(SIGTERM);
       if (!await withTimeout(this.#child.exited, KILL_AFTER)) this.#signal(SIGKILL);

@@ -37,7 +37,7 @@ async function logged(
       using out = OwnedFd.open(stdout, O_WRONLY | O_NONBLOCK);
       using _err = OwnedFd.open(stderr, O_WRONLY | O_NONBLOCK);
       await until("the warning", () => said.length === warnings);
-      logger.started();
+      logger.releaseFifos();
       setNonblocking(out.fd, false);
       using file = await Deno.open(`/proc/self/fd/${out.fd}`, { write: true });
       for (let at = 0; at < output.length;) at += await file.write(output.subarray(at));

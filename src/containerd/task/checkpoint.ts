@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The method Checkpoint.
 import { exists } from "../../linux/fs/exists.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
-import type { CheckpointOptions } from "../messages/options.ts";
+import type { RuncCheckpointOptions } from "../messages/options.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import type { TaskContainer } from "./container.ts";
 
@@ -10,7 +9,7 @@ import type { TaskContainer } from "./container.ts";
 export async function checkpoint(
   { service, bundle }: TaskContainer,
   path: string,
-  options: Decoded<typeof CheckpointOptions>,
+  options: Decoded<typeof RuncCheckpointOptions>,
 ): Promise<void> {
   const imagePath = path || options.image_path;
   const workPath = options.work_path || imagePath;
@@ -33,7 +32,7 @@ export async function checkpoint(
   }
 }
 
-function flagsOf(options: Decoded<typeof CheckpointOptions>): string[] {
+function flagsOf(options: Decoded<typeof RuncCheckpointOptions>): string[] {
   const flags: string[] = [];
   if (options.open_tcp) flags.push("--tcp-established");
   if (options.external_unix_sockets) flags.push("--ext-unix-sk");

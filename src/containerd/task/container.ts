@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A container of a shim with its loggers, events and OOM kills.
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
-import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
@@ -57,6 +58,9 @@ export class TaskContainer {
   /** Its cgroup, once it was created; known also when init has exited. */
   #cgroup: Cgroup | undefined;
 
+  /** Events that are about to be told. */
+  readonly #untold: ShimEvent[] = [];
+
   /** The event of init's exit. */
   #exit: QueuedEvent | undefined;
 
@@ -100,7 +104,7 @@ export class TaskContainer {
       container.#io.set(INIT, io);
       const logger = await container.#startLogger(io);
       const { pid } = await container.service.create();
-      logger?.started();
+      logger?.releaseFifos();
       container.#watchOom();
       return { container, pid };
     } catch (error) {
@@ -192,7 +196,7 @@ export class TaskContainer {
     const logger = await this.#startLogger(io);
     try {
       const started = await this.service.startExec(execId);
-      logger?.started();
+      logger?.releaseFifos();
       return started;
     } catch (error) {
       await logger?.end();
@@ -228,7 +232,26 @@ export class TaskContainer {
     }
   }
 
+  /** The events of an exec are told in the next turn, when its client has the answer. */
   #handle(event: ShimEvent): void {
+    this.#untold.push(event);
+    if (event.execId === undefined) this.#tell();
+    else if (this.#untold.length === 1) void yieldToEventLoop().then(() => this.#tell());
+  }
+
+  #tell(): void {
+    for (const event of this.#untold.splice(0)) {
+      try {
+        this.#tellOne(event);
+      } catch (error) {
+        this.#context.log("error", `telling of ${event.type}: ${messageOf(error)}`, {
+          id: this.id,
+        });
+      }
+    }
+  }
+
+  #tellOne(event: ShimEvent): void {
     const { publish, log } = this.#context;
     if (event.type === "exit") {
       try {
@@ -250,7 +273,7 @@ export class TaskContainer {
   /** Deletes an exec, or the container once its output was copied. */
   async delete(execId: string | undefined): Promise<DeleteResult> {
     const target = { execId };
-    await this.#outputCopied(target);
+    await this.#waitForOutput(target);
     const result = await this.service.delete(target);
     await this.#endLogger(execId ?? INIT);
     if (execId !== undefined) return result;
@@ -261,9 +284,9 @@ export class TaskContainer {
     return result;
   }
 
-  async #outputCopied(target: { execId: string | undefined }): Promise<void> {
+  async #waitForOutput(target: { execId: string | undefined }): Promise<void> {
     if (!this.#hasExited(target.execId)) return;
-    await withTimeout(this.service.processes.outputCopied(target), COPY_WITHIN);
+    await withTimeout(this.service.processes.waitForOutput(target), COPY_WITHIN);
   }
 
   #hasExited(execId: string | undefined): boolean {

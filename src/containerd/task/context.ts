@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The parts of a shim that its containers share.
 import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";

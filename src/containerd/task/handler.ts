@@ -7,7 +7,7 @@ import type { Any } from "../messages/types.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import type { Decoded, Encodable, MessageType } from "../protobuf/fields.ts";
 import type { TtrpcHandler } from "../ttrpc/server.ts";
-import { toTtrpcError } from "./errors.ts";
+import { toTtrpcError } from "./ttrpc_errors.ts";
 
 /**
  * Makes the handler of a method whose messages are `request` and `response`. An error of `run` is sent as

@@ -2,7 +2,7 @@
 // Reads the options of the runtime.
 import { decode } from "../protobuf/codec.ts";
 import type { Decoded } from "../protobuf/fields.ts";
-import { CreateOptions, RuncOptions, RuntimeOptions } from "../messages/options.ts";
+import { RuncCreateOptions, RuncOptions, RuntimeOptions } from "../messages/options.ts";
 import type { Any } from "../messages/types.ts";
 import type { HostUser } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -31,12 +31,12 @@ type RuncValues = Partial<Decoded<typeof RuncOptions>>;
 
 const READERS: Readonly<Record<string, (value: Uint8Array) => RuncValues | Promise<RuncValues>>> = {
   "containerd.runc.v1.Options": (value) => decode(RuncOptions, value),
-  "containerd.linux.runc.CreateOptions": (value) => decode(CreateOptions, value),
+  "containerd.linux.runc.CreateOptions": (value) => decode(RuncCreateOptions, value),
   "runtimeoptions.v1.Options": (value) => readToml(decode(RuntimeOptions, value)),
 };
 
 /** Returns whether options of this type say anything to this shim. */
-export function knownOptions(typeUrl: string): boolean {
+export function isKnownOptions(typeUrl: string): boolean {
   return Object.hasOwn(READERS, nameOf(typeUrl));
 }
 

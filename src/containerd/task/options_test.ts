@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { CreateOptions, RuncOptions, RuntimeOptions } from "../messages/options.ts";
+import { RuncCreateOptions, RuncOptions, RuntimeOptions } from "../messages/options.ts";
 import { encode } from "../protobuf/codec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { readOptions } from "./options.ts";
@@ -15,7 +15,7 @@ Deno.test("readOptions reads options however they come", async () => {
   assert.deepEqual([runc.binaryName, runc.systemdCgroup, runc.io.uid], ["crun", true, 7]);
   const old = await readOptions({
     type_url: "containerd.linux.runc.CreateOptions",
-    value: encode(CreateOptions, { shim_cgroup: "/s", no_new_keyring: true }),
+    value: encode(RuncCreateOptions, { shim_cgroup: "/s", no_new_keyring: true }),
   });
   assert.deepEqual([old.shimCgroup, old.noNewKeyring, old.binaryName], ["/s", true, "runc"]);
   const body = 'BinaryName = "crun"\nSystemdCgroup = true\nRoot = "/r"\nUnknown = [1]\n';

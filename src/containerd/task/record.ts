@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Makes the record of a container in its bundle.
 import type { BundleRecord, StdioPaths } from "../../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import { isRuncBinary } from "../../oci/driver/executable.ts";

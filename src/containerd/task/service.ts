@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The methods of the Task service.
 import { SIGKILL } from "../../linux/process/signals.ts";
 import {
   AlreadyExistsError,
@@ -7,7 +6,7 @@ import {
   RuntimeError,
   UnavailableError,
 } from "../../rpc/errors.ts";
-import { CheckpointOptions } from "../messages/options.ts";
+import { RuncCheckpointOptions } from "../messages/options.ts";
 import {
   CheckpointTaskRequest,
   CloseIoRequest,
@@ -37,7 +36,7 @@ import type { TtrpcHandler, TtrpcRouter } from "../ttrpc/server.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { TaskContainer } from "./container.ts";
 import type { TaskContext } from "./context.ts";
-import { notCreated } from "./errors.ts";
+import { notCreated } from "./ttrpc_errors.ts";
 import { handler, jsonOf, valueOf, waiting } from "./handler.ts";
 import { stateOf } from "./state.ts";
 import { timestampOf } from "../messages/time.ts";
@@ -111,7 +110,7 @@ export class TaskService {
         CheckpointTaskRequest,
         Empty,
         ({ id, path, options }) =>
-          checkpoint(this.#get(id), path, decode(CheckpointOptions, valueOf(options))),
+          checkpoint(this.#get(id), path, decode(RuncCheckpointOptions, valueOf(options))),
       ),
       Kill: handler(KillRequest, Empty, (request) => this.#kill(request)),
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
@@ -206,7 +205,7 @@ export class TaskService {
     const { id, exec_id: execId, spec } = request;
     const container = this.#get(id);
     if (!EXEC_ID.test(execId)) {
-      const message = "is no id";
+      const message = "is not an id";
       throw new InvalidParamsError(`exec_id ${message}`, [{ path: "exec_id", message }]);
     }
     container.addExec(request, jsonOf("spec", spec));
@@ -223,7 +222,10 @@ async function saying<T>(what: "create" | "start" | "exec", call: Promise<T>): P
     return await call;
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
-    throw new RuntimeError(`OCI runtime ${what} failed: ${error.message}`, { cause: error });
+    const { criuLog, runtimeMessage = error.message } = error.data;
+    // Of a restore the message has what CRIU says, and the runtime's only where that can be read.
+    const message = criuLog === undefined ? runtimeMessage : error.message;
+    throw new RuntimeError(`OCI runtime ${what} failed: ${message}`, { cause: error });
   }
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The method State.
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { type StateResponse, STATUS } from "../messages/task.ts";
 import type { Encodable } from "../protobuf/fields.ts";

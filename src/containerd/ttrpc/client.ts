@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// A client of ttrpc.
 import { decode, encode } from "../protobuf/codec.ts";
 import { FRAME, FrameReader, FrameWriter } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";

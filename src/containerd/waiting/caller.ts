@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Reads from /proc how a shell was called.
 import { O_NOCTTY, O_NONBLOCK, O_RDONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { processStat } from "../../linux/process/stat.ts";
-import type { StartCall } from "../stay.ts";
-import type { Line } from "./asked.ts";
-import { placeOf, softFileLimit } from "./place.ts";
+import type { StartCall } from "../become_group_shim.ts";
+import type { StartRequest } from "./next_request.ts";
+import { softFileLimit, surroundingsOf } from "./surroundings.ts";
 
 /**
  * The fds of the shell that was called as `start`: a copy of its stdin, which is another file while it
@@ -22,7 +21,7 @@ export interface Caller extends Omit<StartCall, "input"> {
 }
 
 /** The line of a shell that asks, with what shows that it is the right one. */
-export interface Asked extends Line {
+export interface ClaimedRequest extends StartRequest {
   /** The process that must have started it: containerd. */
   readonly parent: number;
   /** The FIFO on which it waits, which tells the process from one of another pid namespace. */
@@ -31,17 +30,17 @@ export interface Asked extends Line {
 
 /**
  * Reads from /proc how a shell was called; nothing is taken from it. Undefined where it has another
- * parent, or a child of the shell would be in another place than this process (see
- * {@linkcode placeOf}).
+ * parent, or a child of the shell would have other surroundings than this process (see
+ * {@linkcode surroundingsOf}).
  *
  * @throws what the file system throws; TypeError if an argument or variable is not UTF-8
  */
-export function readCaller({ pid, count, parent, answer }: Asked): Caller | undefined {
+export function readCaller({ pid, count, parent, answer }: ClaimedRequest): Caller | undefined {
   const dir = `/proc/${pid}`;
   if (processStat(pid)?.parent !== parent) return undefined;
   const held = Deno.statSync(`${dir}/fd/${ANSWER}`);
   if (held.dev !== answer.dev || held.ino !== answer.ino) return undefined;
-  if (placeOf(pid) !== placeOf("self")) return undefined;
+  if (surroundingsOf(pid) !== surroundingsOf("self")) return undefined;
   const words = readWords(`${dir}/cmdline`);
   const limit = softFileLimit(pid);
   if (words.length < count || limit === undefined) return undefined;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Makes a waiting process a shim once, before it is needed.
 import { failpoint } from "../../failpoint.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
@@ -7,9 +6,9 @@ import { processStat } from "../../linux/process/stat.ts";
 import { BootstrapParams } from "../messages/bootstrap.ts";
 import { ShutdownRequest } from "../messages/task.ts";
 import { encode } from "../protobuf/codec.ts";
-import { stay } from "../stay.ts";
+import { becomeGroupShim } from "../become_group_shim.ts";
 import { TtrpcClient } from "../ttrpc/client.ts";
-import { placeOf } from "./place.ts";
+import { surroundingsOf } from "./surroundings.ts";
 import { withDraft } from "./slot.ts";
 
 /** The name of the container that is never created. */
@@ -24,7 +23,7 @@ const NAME = "rehearsal";
  * @throws what keeps this process from being a shim
  */
 export async function rehearse(path: string, containerd: number): Promise<boolean> {
-  placeOf("self");
+  surroundingsOf("self");
   processStat("self");
   return await withDraft(path, async (dir) => {
     Deno.writeTextFileSync(`${dir}/config.json`, "{}");
@@ -33,7 +32,7 @@ export async function rehearse(path: string, containerd: number): Promise<boolea
     const params = { instance_id: NAME, namespace: NAME, socket_dir: `${dir}/s` };
     // A core-scheduling group cannot be left again.
     const { SCHED_CORE: _, ...env } = Deno.env.toObject();
-    await stay({
+    await becomeGroupShim({
       parent: containerd,
       args: ["-namespace", NAME, "-address", dir, "-id", NAME, "start"],
       bundle: dir,

@@ -36,7 +36,7 @@ export interface TakeOptions {
   readonly again?: boolean;
 }
 
-/** A process for good: who waits in a slot, or is being started for it. */
+/** A process that waits in a slot, or is being started for it; its start time tells it from others. */
 interface Owner {
   readonly pid: number;
   readonly startTime: number;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// A process that waits to be the next shim.
 import { failpoint, failpointAsync } from "../../failpoint.ts";
 import { after, MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
 import { Poller } from "../../linux/fd/poller.ts";
@@ -9,8 +8,8 @@ import { setProcessName } from "../../linux/process/process.ts";
 import { setsid } from "../../linux/process/session.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { readInput } from "../bootstrap/answer.ts";
-import { stay } from "../stay.ts";
-import { type Line, nextAsked } from "./asked.ts";
+import { becomeGroupShim } from "../become_group_shim.ts";
+import { nextRequest, type StartRequest } from "./next_request.ts";
 import { type Caller, readCaller } from "./caller.ts";
 import { rehearse } from "./rehearse.ts";
 import { Slot, type TakeOptions } from "./slot.ts";
@@ -76,7 +75,7 @@ export async function wait(path: string, containerd: number): Promise<void> {
   const fds = new Set(openFiles());
   for (let count = 0, clean = true; clean && count < MOST_LIVES; count++) {
     setProcessName("berth-waiting");
-    const { ended } = await becomeShim(waiting, { again: count > 0 });
+    const { ended } = await waitToBeShim(waiting, { again: count > 0 });
     clean = await ended;
     // From here on no shim is there that would hear a signal.
     isShim = false;
@@ -107,11 +106,11 @@ interface Life {
 }
 
 /** Waits until this process is a shim; ends it where it waits for nothing. */
-async function becomeShim(waiting: Waiting, how: TakeOptions): Promise<Life> {
+async function waitToBeShim(waiting: Waiting, how: TakeOptions): Promise<Life> {
   await using poller = new Poller();
   for (;;) {
     using taken = await takeSlot(waiting, how);
-    const asked = taken && await nextAsked(taken.slot, { ...waiting, idle: taken.idle, poller });
+    const asked = taken && await nextRequest(taken.slot, { ...waiting, idle: taken.idle, poller });
     if (taken === undefined || asked === undefined) {
       taken?.[Symbol.dispose]();
       Deno.exit(0);
@@ -163,7 +162,7 @@ function openFiles(): string[] {
     try {
       return Deno.readLinkSync(`/proc/self/fd/${name}`);
     } catch (error) {
-      // That by which the directory was read.
+      // The fd by which the directory was read.
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
     }
@@ -195,7 +194,7 @@ async function answer(
       input = readInput(stdin.fd);
     }
     const { promise: ended, resolve: onDone } = Promise.withResolvers<boolean>();
-    const { text, stays } = await stay({ ...call, input, onDone });
+    const { text, stays } = await becomeGroupShim({ ...call, input, onDone });
     failpoint("waiting.stays");
     if (stays) {
       setProcessName("berth-shim");
@@ -210,10 +209,10 @@ async function answer(
   }
 }
 
-function tryReadCaller(line: Line, parent: number, slot: Slot): Caller | undefined {
+function tryReadCaller(request: StartRequest, parent: number, slot: Slot): Caller | undefined {
   try {
     const answer = Deno.statSync(`/proc/self/fd/${slot.answer.fd}`);
-    return readCaller({ ...line, parent, answer });
+    return readCaller({ ...request, parent, answer });
   } catch {
     // Whatever it is that cannot be read: the shell then starts a shim.
     return undefined;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Recognizes compressed archives, and undoes them by programs.
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { spawnProgram } from "../spawn_program.ts";
 
 /** How files are compressed, and the program that undoes it with `-dc`: both have one name. */

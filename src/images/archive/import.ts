@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes an image from a tar archive of a root filesystem.
-import { explainFullDisk, ImageError } from "../errors.ts";
+import { explainFullDisk, ImageError } from "../image_errors.ts";
 import { OciLayout } from "../oci_layout.ts";
 import { pull, type PullOptions } from "../pull.ts";
 import type { Reference } from "../reference.ts";

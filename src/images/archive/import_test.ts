@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { SmallDisk } from "../../../tests/harness/small_disk.ts";
-import { DiskFullError } from "../errors.ts";
+import { DiskFullError } from "../image_errors.ts";
 import { parseReference } from "../reference.ts";
 import { ImageStore } from "../store/image_store.ts";
 import { importTar } from "./import.ts";
@@ -12,7 +12,7 @@ Deno.test("importTar, loadArchive: a full disk is told in words, and of which im
   using temp = new TempDir();
   const dir = temp.path;
   using _disk = new SmallDisk(dir, "size=2m");
-  const store = ImageStore.open(dir);
+  const store = await ImageStore.open(dir);
   const source = () => ({
     name: "a.tar",
     content: new Blob([new Uint8Array(2 * 1024 * 1024)]).stream(),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Loads the images of an archive of docker or podman.
 import { isRecord } from "../../rpc/is_record.ts";
-import { explainFullDisk, ImageError } from "../errors.ts";
+import { explainFullDisk, ImageError } from "../image_errors.ts";
 import { pull, type PullOptions } from "../pull.ts";
 import { parseReference } from "../reference.ts";
 import type { StoredImage } from "../store/graph.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads members of an archive by tar(1).
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { spawnProgram } from "../spawn_program.ts";
 
 /** A tar archive. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Removes marked images and the leftovers of pulls.
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { checkImage } from "../check_image.ts";
 import type { StoredImage } from "../store/graph.ts";
 import type { ImageStore } from "../store/image_store.ts";

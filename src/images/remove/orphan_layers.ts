@@ -4,11 +4,12 @@ import { ownPolicy } from "../policy.ts";
 import { runSkopeo } from "../skopeo.ts";
 import type { StoredLayer } from "../store/graph.ts";
 import type { ImageStore } from "../store/image_store.ts";
-import { withRoom } from "./steps.ts";
+import { removeFromStore } from "./steps.ts";
 
 /**
- * Removes the layers that belong to no image. skopeo removes only images: so they are made one first,
- * which it finds complete already. Layers that were not unpacked wholly it removes by itself then.
+ * Removes the layers that belong to no image, and the images that were not stored to the end. skopeo
+ * removes only images: so layers are made one first, which it finds complete already. Layers that were
+ * not unpacked wholly it removes by itself then. Only for one who has the store alone.
  */
 export async function removeOrphanLayers(
   store: ImageStore,
@@ -18,14 +19,17 @@ export async function removeOrphanLayers(
   },
 ): Promise<void> {
   store.graph.removeTemporaries();
-  const orphans = new Map(store.graph.orphanLayers().map((layer) => [layer.id, layer]));
-  if (orphans.size === 0) return;
-  onLayers?.(orphans.size);
-  const whole = [...orphans.values()].filter(({ digest }) => digest !== undefined);
+  const count = store.graph.orphanLayers().length;
+  if (count > 0) onLayers?.(count);
+  // With their layers, unless another image has these too.
+  for (const id of store.graph.unfinishedImages()) await removeFromStore(store, { id }, signal);
+  const orphans = store.graph.orphanLayers();
+  if (orphans.length === 0) return;
+  const whole = orphans.filter(({ digest }) => digest !== undefined);
   const parents = new Set(whole.map(({ parent }) => parent));
   const tops = whole.filter(({ id }) => !parents.has(id));
   for (const top of tops.length > 0 ? tops : [undefined]) {
-    await withRoom(store, () => removeLayers(store, top, signal));
+    await store.reserve.use(() => removeLayers(store, top, signal));
   }
 }
 

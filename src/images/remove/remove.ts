@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Removes names and images, one by one or all that nobody uses.
-import { ImageInUseError } from "../errors.ts";
+import { ImageInUseError } from "../image_errors.ts";
 import { shortId, shortName } from "../reference.ts";
 import { checkSkopeo } from "../skopeo.ts";
 import { findImage } from "../store/find.ts";
 import type { StoredImage } from "../store/graph.ts";
 import type { ImageStore } from "../store/image_store.ts";
 import type { StoreLock } from "../store/layer_lock.ts";
+import { isFull } from "../store/reserve.ts";
 import { removeOrphanLayers } from "./orphan_layers.ts";
-import { isFull, removeFromStore, removeNames, withRoom } from "./steps.ts";
+import { removeFromStore, removeNames } from "./steps.ts";
 
 /** The containers of each image, by the image's id. */
 export type UsedImages = ReadonlyMap<string, readonly string[]>;
@@ -124,7 +125,7 @@ async function removeNamed(
   if (!alone) {
     // The mark first: an image with a name is not removed for it.
     for (const image of images) {
-      await withRoom(store, () => store.marks.add(image.id));
+      await store.reserve.use(() => store.marks.add(image.id));
     }
     await removeNames(store, names);
     return { names, ids: [], later: ids };

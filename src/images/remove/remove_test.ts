@@ -4,7 +4,7 @@ import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { StandIn } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
-import { SkopeoMissingError } from "../errors.ts";
+import { SkopeoMissingError } from "../image_errors.ts";
 import { removeMarked, removeRefused, removeUnusable } from "./leftovers.ts";
 import { removeImage } from "./remove.ts";
 import { ImageStore } from "../store/image_store.ts";
@@ -21,7 +21,7 @@ Deno.test("removeImage: without room for the list of names, the image goes first
   using temp = new TempDir();
   const dir = temp.path;
   using disk = new SmallDisk(dir, "size=2m");
-  const store = ImageStore.open(dir);
+  const store = await ImageStore.open(dir);
   const id = "ab".repeat(32);
   putImages(store, [id]);
   await store.names.set(["docker.io/library/a:latest"], id);
@@ -37,7 +37,7 @@ Deno.test("removeImage: without room for the list of names, the image goes first
 Deno.test("removeUnusable: says how many layers it is about to remove, and nothing where there are none", async () => {
   using temp = new TempDir();
   const dir = temp.path;
-  const store = ImageStore.open(dir);
+  const store = await ImageStore.open(dir);
   const lists = `${store.dir}/storage/overlay-layers`;
   Deno.mkdirSync(lists, { recursive: true });
   using _skopeo = StandIn.forThisProcess("skopeo", `echo "[]" >${lists}/layers.json`);
@@ -50,6 +50,7 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
   await store.names.set(["docker.io/library/a:latest"], there);
   const images = `${store.dir}/storage/overlay-images`;
   for (const id of [there, gone]) Deno.mkdirSync(`${images}/${id}`);
+  Deno.writeTextFileSync(`${images}/${there}/.tmp-manifest123`, "{");
   const told: number[] = [];
   const options = { onLayers: (count: number) => told.push(count) };
   for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
@@ -57,6 +58,7 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
   assert.deepEqual([...Deno.readDirSync(lists)].map(({ name }) => name), ["layers.json"]);
   const left = [...Deno.readDirSync(images)].map(({ name }) => name).sort();
   assert.deepEqual(left, [there, "images.json"]);
+  assert.deepEqual([...Deno.readDirSync(`${images}/${there}`)], []);
 });
 
 Deno.test("removeImage: without skopeo the image keeps its name", async () => {
@@ -64,7 +66,7 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
   const dir = temp.path;
   const path = Deno.env.get("PATH") ?? "";
   try {
-    const store = ImageStore.open(dir);
+    const store = await ImageStore.open(dir);
     const id = "ab".repeat(32);
     putImages(store, [id]);
     await store.names.set(["docker.io/library/a:latest"], id);
@@ -82,7 +84,7 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
 Deno.test("removeImage: what force would remove of an image in use is told, one name or several", async () => {
   using temp = new TempDir();
   const dir = temp.path;
-  const store = ImageStore.open(dir);
+  const store = await ImageStore.open(dir);
   const id = "ab".repeat(32);
   putImages(store, [id]);
   const used = new Map([[id, ["web"]]]);
@@ -98,7 +100,7 @@ async function withMarked(
   use: (store: ImageStore, ids: readonly [string, string]) => Promise<void>,
 ): Promise<void> {
   using temp = new TempDir();
-  const store = ImageStore.open(temp.path);
+  const store = await ImageStore.open(temp.path);
   const ids = ["ab".repeat(32), "cd".repeat(32)] as const;
   putImages(store, ids);
   const script = `case "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac`;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Finds an image by its name or id.
-import { ImageError, ImageNotFoundError } from "../errors.ts";
+import { ImageError, ImageNotFoundError } from "../image_errors.ts";
 import { parseReference } from "../reference.ts";
 import type { StoredImage } from "./graph.ts";
 import type { ImageStore } from "./image_store.ts";

@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { dirEntries } from "../../linux/fs/dir_entries.ts";
-import { ifThere } from "../../linux/fs/if_there.ts";
-import { removeFile } from "../../linux/fs/remove_file.ts";
-import { removeTree } from "../../linux/fs/remove_tree.ts";
-import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { hexName, shortId } from "../reference.ts";
+import { removeTemporaries, repairShortLinks, shortLink } from "./left_files.ts";
 import { readList } from "./read_list.ts";
-
-/** The names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
-const PROBE = /(?:check|compat)\d+$/;
-
-/** The directories of the lists of containers-storage, which first writes a file beside each. */
-const LISTS = ["overlay-layers", "overlay-images"];
-
-/** Name of the directory of an image's files. */
-const HEX_NAME = /^[0-9a-f]{64}$/;
 
 /** An image in the store. */
 export interface StoredImage {
@@ -59,16 +46,22 @@ export class Graph {
     return `containers-storage:[${store}]${name}`;
   }
 
-  /** Returns every image. */
+  /** Returns every image that was stored to the end. */
   images(): StoredImage[] {
-    // One without a digest is just being stored.
-    const list = this.#list("overlay-images/images.json");
-    return list.filter((image) => typeof image["digest"] === "string").map((image) => ({
+    return this.#listImages().filter(isStored).map((image) => ({
       id: text(image["id"]),
       digest: text(image["digest"]),
       layer: image["layer"] === undefined ? undefined : text(image["layer"]),
       names: Array.isArray(image["names"]) ? image["names"].map(text) : [],
     }));
+  }
+
+  /**
+   * Returns the ids of the images that are just being stored, or were when skopeo was killed. Their
+   * layers count as those of no image.
+   */
+  unfinishedImages(): string[] {
+    return this.#listImages().filter((image) => !isStored(image)).map(({ id }) => text(id));
   }
 
   /** Returns the image of that id. */
@@ -148,6 +141,10 @@ export class Graph {
     return layers;
   }
 
+  #listImages(): Record<string, unknown>[] {
+    return this.#list("overlay-images/images.json");
+  }
+
   /** Reads one of the lists of containers-storage, which replaces them as a whole. */
   #list(name: string): Record<string, unknown>[] {
     return readList(`${this.#dir}/${name}`, `${this.#dir} while no container uses an image`).filter(
@@ -158,8 +155,8 @@ export class Graph {
   #layerDir(id: string): string {
     const dir = `${this.#dir}/overlay/${hexName(id)}`;
     // By its short link, so that more of them fit into the options of a mount.
-    const link = ifThere(() => Deno.readTextFileSync(`${dir}/link`))?.trim() ?? "";
-    return /^[A-Z0-9]+$/.test(link) ? `${this.#dir}/overlay/l/${link}` : `${dir}/diff`;
+    const link = shortLink(dir);
+    return link === undefined ? `${dir}/diff` : `${this.#dir}/overlay/l/${link}`;
   }
 
   #readLayers(): Map<string, StoredLayer> {
@@ -177,32 +174,22 @@ export class Graph {
     );
   }
 
-  /**
-   * Removes files that a killed containers-storage leaves and nothing reads: the directories in which it
-   * tries what the kernel can do, the lists that it was writing, and the files of images that are in no
-   * list. Only for one who has the store alone.
-   */
+  /** Repairs what a killed skopeo leaves of links to layers. Only for one who has the store alone. */
+  repairLinks(): void {
+    repairShortLinks(this.#dir);
+  }
+
+  /** Removes other files that a killed skopeo leaves, and does the repair. */
   removeTemporaries(): void {
-    const overlay = `${this.#dir}/overlay`;
-    for (const name of namesIn(overlay).filter((name) => PROBE.test(name))) {
-      unmountAll(`${overlay}/${name}`);
-      Deno.removeSync(`${overlay}/${name}`, { recursive: true });
-    }
-    for (
-      const dir of [this.#dir, this.#run].flatMap((top) => LISTS.map((name) => `${top}/${name}`))
-    ) {
-      for (const name of namesIn(dir)) if (name.startsWith(".tmp-")) removeFile(`${dir}/${name}`);
-    }
-    const images = `${this.#dir}/overlay-images`;
-    const known = new Set(this.#list("overlay-images/images.json").map(({ id }) => id));
-    for (const name of namesIn(images)) {
-      if (HEX_NAME.test(name) && !known.has(name)) removeTree(`${images}/${name}`);
-    }
+    this.repairLinks();
+    const images = new Set(this.#listImages().map(({ id }) => id));
+    removeTemporaries(this.#dir, this.#run, images);
   }
 }
 
-function namesIn(dir: string): string[] {
-  return dirEntries(dir).map(({ name }) => name);
+/** Returns whether skopeo has come to the manifest of an image, which it stores after the config. */
+function isStored(image: Record<string, unknown>): boolean {
+  return typeof image["digest"] === "string";
 }
 
 function text(value: unknown): string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { unmountAll } from "../../linux/mount/unmount.ts";
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { Graph } from "./graph.ts";
 import { ImageNames } from "./image_names.ts";
 import { LayerLock } from "./layer_lock.ts";
@@ -48,7 +48,7 @@ export class ImageStore {
    * @throws {ImageError} for a user who may not write there, and for a root directory with characters
    *   that containers-storage does not take.
    */
-  static open(root: string): ImageStore {
+  static async open(root: string): Promise<ImageStore> {
     const bad = NO_PATH.exec(root)?.[0];
     if (bad !== undefined) {
       throw new ImageError(
@@ -60,7 +60,7 @@ export class ImageStore {
       for (const dir of [store.dir, store.temporary]) {
         Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
       }
-      store.#removeLeftTemporary();
+      await store.#removeLeftTemporary();
       store.reserve.keep();
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
@@ -76,7 +76,7 @@ export class ImageStore {
     return `${this.dir}/tmp`;
   }
 
-  #removeLeftTemporary(): void {
+  async #removeLeftTemporary(): Promise<void> {
     // Where there is nothing, those who want the lock alone are not in each other's way.
     if ([...Deno.readDirSync(this.temporary)].length === 0) return;
     using alone = this.lock.tryAloneAtOnce();
@@ -87,5 +87,6 @@ export class ImageStore {
       unmountAll(path, { detach: true });
       Deno.removeSync(path, { recursive: true });
     }
+    await this.reserve.use(() => this.graph.repairLinks());
   }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The lock that keeps layers while they are in use.
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 

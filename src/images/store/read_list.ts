@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ifThere } from "../../linux/fs/if_there.ts";
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 
 /**
  * Reads a file that holds a JSON list; an empty one where there is no file.

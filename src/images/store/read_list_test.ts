@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { ImageError } from "../errors.ts";
+import { ImageError } from "../image_errors.ts";
 import { Graph } from "./graph.ts";
 import { ImageNames } from "./image_names.ts";
 

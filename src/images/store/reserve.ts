@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Disk space that is kept for the removal of images.
+// Room on the disk that is kept for removals.
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
+import { DiskFullError } from "../image_errors.ts";
 
 /** Bytes kept for the removal of images on a full disk, which writes each list anew. */
 const RESERVE = 1024 * 1024;
@@ -28,10 +29,25 @@ export class Reserve {
     }
   }
 
+  /** Does a step that needs room. On a full disk repeats it in the room that was reserved. */
+  async use<T>(step: () => T | Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      if (!isFull(error) || !this.spend()) throw error;
+      return await step();
+    }
+  }
+
   /** Frees the room that was reserved; returns whether there was some. The next command reserves anew. */
   spend(): boolean {
     const reserved = exists(this.#path);
     removeFile(this.#path);
     return reserved;
   }
+}
+
+/** Returns whether a step failed because disk space, fds or memory have run out. */
+export function isFull(error: unknown): boolean {
+  return isExhausted(error) || error instanceof DiskFullError;
 }

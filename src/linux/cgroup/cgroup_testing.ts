@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Real cgroups, and trees of files that look like some, for tests.
 import { until } from "../../../tests/harness/poll.ts";
 import { type Cgroup, cgroupHierarchies, findCgroup, isController } from "./find.ts";
 import { freeze, freezerState } from "./freezer.ts";

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
+// Detects who makes the cgroups of containers: the OCI runtime or systemd.
 import { exists } from "../fs/exists.ts";
 import { cgroupHierarchies, type Hierarchy } from "./find.ts";
 
-/** Who makes the cgroups of containers: the OCI runtime itself, or systemd as scopes. */
+/** The maker of containers' cgroups: the OCI runtime itself, or systemd, which makes scopes. */
 export type CgroupDriver = "cgroupfs" | "systemd";
 
 /** Where {@linkcode detectCgroupDriver} looks; the host's own by default. */
 export interface DetectOptions {
-  /** There where systemd is the init system (sd_booted(3)). */
-  readonly systemd?: string;
+  /** See {@linkcode hasSystemd}. */
+  readonly systemd?: string | undefined;
   readonly hierarchies?: readonly Hierarchy[];
 }
 
@@ -22,12 +23,17 @@ export function unifiedHierarchy(hierarchies: readonly Hierarchy[]): Hierarchy |
   );
 }
 
+/** Returns whether systemd is the init system, by the directory that is there then (sd_booted(3)). */
+export function hasSystemd(dir = "/run/systemd/system"): boolean {
+  return exists(dir);
+}
+
 /**
  * Returns the driver that docker chooses: systemd where it is the init system and cgroups are v2, for
  * there it expects to be the only one that writes to the tree.
  */
 export function detectCgroupDriver(
-  { systemd = "/run/systemd/system", hierarchies = cgroupHierarchies() }: DetectOptions = {},
+  { systemd, hierarchies = cgroupHierarchies() }: DetectOptions = {},
 ): CgroupDriver {
-  return unifiedHierarchy(hierarchies) && exists(systemd) ? "systemd" : "cgroupfs";
+  return unifiedHierarchy(hierarchies) && hasSystemd(systemd) ? "systemd" : "cgroupfs";
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads and writes the files of a cgroup.
 import { errnoNameOf } from "../libc/errno.ts";
 
 /**

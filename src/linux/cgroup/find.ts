@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds the cgroup of a container, by a process or by its path.
 import { exists } from "../fs/exists.ts";
 import { errnoNameOf, ESRCH, LinuxError } from "../libc/errno.ts";
 import { isGone } from "./files.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Freezes and thaws a cgroup, in both versions.
 import { readKeyed, readNumber, readText, subtree, writeText } from "./files.ts";
 import type { Cgroup } from "./find.ts";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "./find.ts";
 import { EAGAIN, isErrno } from "../libc/errno.ts";
+import { after } from "../event_loop/timer.ts";
 import { OwnedFd, read } from "../fd/fd.ts";
 import { type OomMemory, oomMemory } from "./oom_memory.ts";
 import type { Poller } from "../fd/poller.ts";
@@ -57,7 +58,7 @@ export class OomWatch implements Disposable {
   /** The kills that each cgroup had counted when last looked at; one that is gone is forgotten. */
   #counts: ReadonlyMap<string, number>;
   #kills: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Disposable | undefined;
 
   private constructor(memory: OomMemory, { poller, onOom, kills = 0 }: OomWatchOptions) {
     this.#memory = memory;
@@ -99,7 +100,7 @@ export class OomWatch implements Disposable {
     return this.#kills;
   }
 
-  /** Looks at the counters now and reports each kill that is new. */
+  /** Reads the counters now and reports each new kill. */
   check(): void {
     const before = this.#counts;
     this.#counts = this.#memory.counts();
@@ -114,12 +115,12 @@ export class OomWatch implements Disposable {
 
   /** v1 notifies before it kills, so the counter may be late. */
   #checkAgain(round: number): void {
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     const before = this.#kills;
     this.check();
     const late = this.#memory.early && this.#kills === before;
     const delay = late ? LOOKS[round] : undefined;
-    if (delay !== undefined) this.#timer = setTimeout(() => this.#checkAgain(round + 1), delay);
+    if (delay !== undefined) this.#timer = after(delay, () => this.#checkAgain(round + 1));
   }
 
   /** Returns the nearest cgroup of which the limit has stood in the way since the last look. */
@@ -140,7 +141,7 @@ export class OomWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     this.#armed.dispose();
   }
 }

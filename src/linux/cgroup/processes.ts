@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The processes of a cgroup: lists and kills them, and removes the cgroup.
 import { sleep } from "../event_loop/timer.ts";
 import { isGone, readText, subtree, writeText } from "./files.ts";
 import { type Cgroup, cgroupHierarchies, type Hierarchy } from "./find.ts";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Reads the statistics of a cgroup, in both versions.
 import type { CgroupStats } from "./stats_types.ts";
 import type { Cgroup } from "./find.ts";
 import * as v1 from "./v1.ts";
 import * as v2 from "./v2.ts";
 
-/** Reads a cgroup's figures, a dozen small files; nothing but the timestamp once it is gone. */
+/** Reads a cgroup's statistics, a dozen small files; nothing but the timestamp once it is gone. */
 export function readStats({ paths }: Cgroup): CgroupStats {
   const { unified } = paths;
   const stats: CgroupStats = { timestamp: new Date().toISOString() };

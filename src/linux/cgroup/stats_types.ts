@@ -59,7 +59,7 @@ export interface IoStats {
   devices: IoDevice[];
 }
 
-/** A cgroup's figures, one shape for v1 and v2; a controller that is not there is absent. */
+/** A cgroup's statistics, one shape for v1 and v2; a controller that is not there is absent. */
 export interface CgroupStats {
   /** When it was read: RFC 3339, UTC, milliseconds. */
   timestamp: string;

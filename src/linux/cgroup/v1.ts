@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the statistics of a cgroup v1.
 import { defined, readKeyed, readLimit, readNumber, readText, subtree } from "./files.ts";
 import {
   type CpuStats,
@@ -12,7 +13,7 @@ import {
 // and Documentation/scheduler/sched-bwc.rst. CPU times are nanoseconds.
 
 /**
- * Reads the CPU figures; cpuacct, with usage, and cpu, with throttling, often share a directory.
+ * Reads the CPU statistics; cpuacct, with usage, and cpu, with throttling, often share a directory.
  */
 export function readCpu(
   { cpuacct, cpu }: Readonly<Record<string, string>>,
@@ -34,7 +35,7 @@ function usec(nanoseconds: number | undefined): number | undefined {
   return nanoseconds === undefined ? undefined : nanoseconds / 1000;
 }
 
-/** Reads the memory figures, those of cgroups below included (`total_…`). */
+/** Reads the memory statistics, those of cgroups below included (`total_…`). */
 export function readMemory(path: string): MemoryStats | undefined {
   const usageBytes = memoryUsage(path);
   if (usageBytes === undefined) return undefined;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads the statistics of a cgroup v2.
 import { defined, readKeyed, readLimit, readNumber, readText } from "./files.ts";
 import {
   type CpuStats,
@@ -9,10 +10,10 @@ import {
   sumIoStats,
 } from "./stats_types.ts";
 
-// The files of cgroup v2, Documentation/admin-guide/cgroup-v2.rst. Figures are of the cgroup and of
+// The files of cgroup v2, Documentation/admin-guide/cgroup-v2.rst. Statistics are of the cgroup and of
 // all below it. CPU times are microseconds.
 
-/** Reads the CPU figures; those of the limit only where the cpu controller is enabled. */
+/** Reads the CPU statistics; those of the limit only where the cpu controller is enabled. */
 export function readCpu(path: string): CpuStats | undefined {
   const stat = readKeyed(`${path}/cpu.stat`);
   const usageUsec = stat.get("usage_usec");
@@ -27,7 +28,7 @@ export function readCpu(path: string): CpuStats | undefined {
   });
 }
 
-/** Reads the memory figures. */
+/** Reads the memory statistics. */
 export function readMemory(path: string): MemoryStats | undefined {
   const usageBytes = memoryUsage(path);
   if (usageBytes === undefined) return undefined;

@@ -49,7 +49,14 @@ Deno.test({
       assert.equal(freezerState(cgroup), "thawed");
       freeze(cgroup);
       await until("the freezing", () => freezerState(cgroup) === "frozen");
-      const { cpu: before } = readStats(cgroup);
+      // A process counts as frozen just before it stops to run.
+      let before = readStats(cgroup).cpu;
+      await until("nothing runs", () => {
+        const { cpu } = readStats(cgroup);
+        const stands = cpu?.usageUsec === before?.usageUsec;
+        before = cpu;
+        return stands;
+      });
       assert.deepEqual(readStats(cgroup).cpu, before, "nothing runs");
       thaw(cgroup);
       await until("the thawing", () => freezerState(cgroup) === "thawed");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// File descriptors: the system calls that open, read, write, copy and close them.
 import { EAGAIN, EBADF, EIO, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, errno, lazyLibc, retry } from "../libc/libc.ts";
 
@@ -215,11 +216,11 @@ export function memfd(name: string): number {
 }
 
 /**
- * Returns everything in a regular file or memfd from its start, wherever its offset stands.
+ * Returns everything in a regular file or memfd from byte `from` on, wherever its offset stands.
  *
  * @throws LinuxError
  */
-export function preadAll(fd: number): Uint8Array<ArrayBuffer> {
+export function preadAll(fd: number, from = 0): Uint8Array<ArrayBuffer> {
   let buffer = new Uint8Array(4096);
   let length = 0;
   for (;;) {
@@ -229,7 +230,7 @@ export function preadAll(fd: number): Uint8Array<ArrayBuffer> {
       buffer = larger;
     }
     const rest = buffer.subarray(length);
-    const at = length;
+    const at = from + length;
     const count = retry(
       () => Number(moreLibc().pread(fd, rest, BigInt(rest.length), BigInt(at))),
       "pread",

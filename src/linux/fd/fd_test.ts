@@ -52,6 +52,7 @@ Deno.test("fd: a memfd is read from its start whatever its offset and length", (
   const block = new Uint8Array(100_003).map((_, index) => index % 251);
   assert.equal(fd.write(memory.fd, block), block.length);
   assert.deepEqual(fd.preadAll(memory.fd), block);
+  assert.deepEqual(fd.preadAll(memory.fd, 70_000), block.subarray(70_000));
 });
 
 Deno.test("fd: O_NONBLOCK can be set and cleared", () => {

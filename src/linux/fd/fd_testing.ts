@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Counts and opens file descriptors, for tests.
 import { cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
 import { O_CLOEXEC, O_WRONLY } from "./fd.ts";
 

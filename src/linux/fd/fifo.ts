@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes FIFOs, and finds out who reads them.
 import { ifThere } from "../fs/if_there.ts";
 import { ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The size and the mode of a terminal.
 import { check, lazyLibc, retry } from "../libc/libc.ts";
 
 export { ConsoleSocket } from "./console_socket.ts";

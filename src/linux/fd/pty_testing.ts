@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes terminals, for tests.
 import { check, lazyLibc } from "../libc/libc.ts";
 import { O_NOCTTY, O_RDWR, open, OwnedFd } from "./fd.ts";
 

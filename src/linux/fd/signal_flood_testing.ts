@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // A process of its own for `fifo_test.ts`: asks again and again whether a FIFO has a reader, which
 // it has, while signals flood in, and prints whether it was told so each time.
 import { O_RDWR, OwnedFd } from "./fd.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Paths of Unix sockets that are longer than an address holds.
 import { ENAMETOOLONG, LinuxError } from "../libc/errno.ts";
 import { O_DIRECTORY, O_PATH, OwnedFd } from "./fd.ts";
 
@@ -36,7 +37,9 @@ export function withSocketPath<T>(path: string, use: (short: string) => T): T {
   let result: T;
   try {
     const short = `/proc/self/fd/${directory.fd}/${path.slice(slash + 1)}`;
-    if (byteLength(short) > MAX_SOCKET_PATH) throw new LinuxError(ENAMETOOLONG, "bind", path);
+    if (byteLength(short) > MAX_SOCKET_PATH) {
+      throw new LinuxError(ENAMETOOLONG, "unix socket", path);
+    }
     result = use(short);
   } catch (error) {
     directory[Symbol.dispose]();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The numbers of devices that mean something to berth.
 
 /** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
 export const NULL_DEVICE = 0x103;

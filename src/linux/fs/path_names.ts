@@ -16,9 +16,14 @@ export function cleanPath(path: string): string {
 }
 
 /** Returns `path`, taken from this process's working directory where it is relative. */
-export function absolutePath(path: string): string {
+export function makeAbsolute(path: string): string {
   if (path.startsWith("/")) return path;
   return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
+}
+
+/** Returns the last name of a path; empty where it ends in a slash. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Returns the path of the directory above; empty where that is the root. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { absolutePath, cleanPath, pathNames } from "./path_names.ts";
+import { baseName, cleanPath, makeAbsolute, parentDir, pathNames } from "./path_names.ts";
 
 Deno.test("pathNames: slashes that repeat or end a path, and dots, are no names; what leads up is", () => {
   assert.deepEqual(pathNames("/a//b/./c/"), ["a", "b", "c"]);
@@ -14,8 +14,15 @@ Deno.test("cleanPath: what leads up takes a name away, and the root has none abo
   for (const path of ["", "/", "/a/.."]) assert.equal(cleanPath(path), "/", path);
 });
 
-Deno.test("absolutePath: paths are taken from the working directory on", () => {
-  assert.equal(absolutePath("/x/."), "/x/.");
-  assert.equal(absolutePath("./x"), `${Deno.cwd()}/x`);
-  assert.equal(absolutePath("."), Deno.cwd());
+Deno.test("makeAbsolute: paths are taken from the working directory on", () => {
+  assert.equal(makeAbsolute("/x/."), "/x/.");
+  assert.equal(makeAbsolute("./x"), `${Deno.cwd()}/x`);
+  assert.equal(makeAbsolute("."), Deno.cwd());
+});
+
+Deno.test("baseName: what is behind the last slash, which parts it from the directory above", () => {
+  for (const [dir, name] of [["/a/b", "c"], ["", "c"], ["a", ""]]) {
+    assert.deepEqual([parentDir(`${dir}/${name}`), baseName(`${dir}/${name}`)], [dir, name]);
+  }
+  assert.equal(baseName("runc"), "runc");
 });

@@ -18,7 +18,7 @@ export function tryLstat(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch {
-    // As above.
+    // Not there, or not to be asked.
     return undefined;
   }
 }

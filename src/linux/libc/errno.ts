@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The errnos: their names, their meanings, and the error that carries one.
 
 /**
  * Name and message of every errno (include/uapi/asm-generic/errno.h, which x86_64 and arm64 share;

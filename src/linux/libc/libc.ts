@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Calls libc: opens it, passes strings and buffers to it, turns failures into errors.
 import { EAGAIN, EINTR, EINVAL, LinuxError } from "./errno.ts";
 
 const encoder = new TextEncoder();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Mounts that are attached nowhere yet.
 import { O_CLOEXEC, OwnedFd } from "../fd/fd.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 

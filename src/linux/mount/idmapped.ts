@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Mounts with mapped ids.
 import { fdPath } from "../fd/fd.ts";
 import { EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
@@ -77,7 +78,7 @@ function refusal(option: string, why: string): LinuxError {
  * it were one inside of it. Of an overlay it is the lower directories that are mapped, for the
  * kernel maps no overlay itself; the upper one is taken as it is. On failure nothing is left.
  *
- * Everything is mounted at the target first, so that who unmounts that finds what a crash has left.
+ * Everything is mounted at the target first, so that an unmount there finds what a crash has left.
  *
  * @param userNamespace An fd of the namespace.
  * @throws LinuxError as `mount`, also where the kernel or the file system cannot do it.

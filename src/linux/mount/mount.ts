@@ -54,7 +54,7 @@ export interface MountSpec {
 export function mount(spec: MountSpec): void {
   const options = ms.parseMountOptions(spec.options ?? []);
   const call = new MountCall(spec, options.data);
-  const bind = spec.type === "bind" || (options.set & ms.MS_BIND) !== 0;
+  const bind = isBind(spec, options);
   const flags = options.set & ~(ms.MS_BIND | ms.MS_REC);
   if (bind && options.data !== "") {
     // The kernel would ignore it, and the caller would believe in it.
@@ -82,6 +82,14 @@ export function mount(spec: MountSpec): void {
 export function changesMount(spec: MountSpec): boolean {
   const options = ms.parseMountOptions(spec.options ?? []);
   return isPropagationOnly(spec, options) || (options.set & ms.MS_REMOUNT) !== 0;
+}
+
+/** Returns whether `spec` makes a bind mount, of a file or a directory. */
+export function isBind(
+  { type, options }: MountSpec,
+  parsed = ms.parseMountOptions(options ?? []),
+): boolean {
+  return type === "bind" || (parsed.set & ms.MS_BIND) !== 0;
 }
 
 function isPropagationOnly(spec: MountSpec, options: ms.MountOptions): boolean {

@@ -3,7 +3,7 @@ import { fdPath, type OwnedFd } from "../fd/fd.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
 import { mountIdmapped } from "./idmapped.ts";
-import { changesMount, mount, type MountSpec } from "./mount.ts";
+import { changesMount, isBind, mount, type MountSpec } from "./mount.ts";
 import { attachMount, cloneTree } from "./detached.ts";
 import { openInRoot } from "./open_in_root.ts";
 import { hasPropagation } from "./options.ts";
@@ -45,7 +45,7 @@ export function mountPrivate(spec: RootMountSpec): void {
  * @throws LinuxError as {@linkcode mount} and {@linkcode openInRoot}
  */
 export function mountInRoot(root: string, spec: RootMountSpec, staging: string): void {
-  const file = !changesMount(spec) && isFile(spec.source);
+  const file = isBind(spec) && !changesMount(spec) && isFile(spec.source);
   using place = openInRoot(root, spec.target, { create: file ? "file" : "directory" });
   if (changesMount(spec)) {
     mountPrivate({ ...spec, target: fdPath(place.fd) });
@@ -60,7 +60,7 @@ export function mountInRoot(root: string, spec: RootMountSpec, staging: string):
   attachMount(tree.fd, place.fd, what);
 }
 
-/** Returns whether a source is a path that leads to a file: it can only be bound over a file. */
+/** Returns whether the source of a bind mount leads to a file: it can only be bound over a file. */
 function isFile(source: string | undefined): boolean {
   if (source?.startsWith("/") !== true) return false;
   // A source need not be a path at all; if it has to be, mount(2) fails.

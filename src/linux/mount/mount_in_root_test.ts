@@ -57,6 +57,15 @@ Deno.test("mountInRoot makes a mount with its options, and nothing is left besid
   ]);
 });
 
+Deno.test("mountInRoot of a file system whose source is no directory, as a device is, makes a directory", () => {
+  using tree = new Tree();
+  const source = `${tree.dir}/disk`;
+  Deno.writeTextFileSync(source, "");
+  tree.mount("/disk", { source });
+  const found = readMountInfo().find(({ mountPoint }) => mountPoint === `${tree.rootfs}/disk`);
+  assert.equal(found?.fsType, "tmpfs");
+});
+
 Deno.test("mountInRoot of a source on a shared mount is no peer of it", () => {
   using tree = new Tree();
   const source = `${tree.dir}/source`;

@@ -127,7 +127,7 @@ class Way implements Disposable {
     this.#inside.push(new OwnedFd(fd));
   }
 
-  /** One up; the root is its own parent. */
+  /** Goes to the parent directory; the root is its own parent. */
   leave(): void {
     this.#inside.pop()?.[Symbol.dispose]();
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses the options of a mount.
 
 /** Flags of mount(2), include/uapi/linux/mount.h. */
 export const MS_RDONLY = 1 << 0,

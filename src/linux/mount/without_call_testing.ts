@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+// Runs a command as on a kernel without a system call, for tests.
 
-/** Has a system call answer ENOSYS by a filter of seccomp(2), then becomes the command. */
+/** Makes a system call fail with ENOSYS by a filter of seccomp(2), then becomes the command. */
 const SCRIPT = `
 import ctypes, os, struct, sys
 def op(code, jt, jf, k): return struct.pack("HBBI", code, jt, jf, k)

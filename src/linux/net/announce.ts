@@ -3,7 +3,7 @@ import { exists } from "../fs/exists.ts";
 import { ifreqOf, requestInterface } from "./ifreq.ts";
 import { inNamespace, openIoctlSocket } from "./namespace.ts";
 
-/** Documentation/networking/ip-sysctl.rst: who is told when the hardware address changes. */
+/** Documentation/networking/ip-sysctl.rst: whether neighbors are told that the hardware address changes. */
 const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const;
 
 /**

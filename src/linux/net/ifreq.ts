@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Asks the kernel about a network interface by ioctl.
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 
 const libc = lazyLibc({

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes, pins and enters network namespaces.
 import { fdPath, O_PATH, O_RDONLY, OwnedFd } from "../fd/fd.ts";
 import { EINVAL, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";

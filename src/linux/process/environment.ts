@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The environment that a child process gets.
 
 /** Where programs are looked for by default: what a login of root has. */
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Sets how readily the OOM killer takes a process.
 import { O_RDWR, O_WRONLY, OwnedFd, read, write } from "../fd/fd.ts";
 import { EACCES, isErrno } from "../libc/errno.ts";
 

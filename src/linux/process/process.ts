@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Processes by their pid: finds, signals and sets them up.
 import { EINVAL, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { O_WRONLY, OwnedFd, write } from "../fd/fd.ts";
 import { check, lazyLibc } from "../libc/libc.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { ESRCH, LinuxError } from "../libc/errno.ts";
+import { ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { closeOnExecAll } from "../fd/fd.ts";
-import { holdEventLoop } from "../event_loop/timer.ts";
+import { after, EventLoopHold } from "../event_loop/timer.ts";
 import { kill, killGroup, prctlSubreaper } from "./process.ts";
 import { type SpawnOptions, spawnProcess } from "./spawn.ts";
 import { type Exit, ExitedChildren } from "./waitid.ts";
@@ -55,11 +55,12 @@ export interface UnclaimedExits extends Disposable {
   /**
    * As {@linkcode Reaper.watch}, and at once if the exit was kept.
    *
-   * @param aliveAt milliseconds since the epoch at which the process was there, by a clock that may be
-   *   late but not early: an exit before that was of another process, which had this pid before
+   * @param knownAt milliseconds since the epoch at which the process was known, by a clock that may be
+   *   late but not early: an exit before that is of another process, which had this pid before, if
+   *   there is a process now
    * @throws LinuxError ESRCH (as a rejection) when there is no such process and no exit was kept
    */
-  watch(pid: number, aliveAt: number): Promise<Exit>;
+  watch(pid: number, knownAt: number): Promise<Exit>;
 }
 
 /** Starts and reaps this process's children; at most one in a process. */
@@ -70,9 +71,9 @@ export class Reaper implements Disposable {
   readonly #buffers = new Set<Map<number, Exit>>();
   readonly #exited = new ExitedChildren();
   readonly #onSigchld = () => this.#reap();
-  #hold: Disposable | undefined;
+  readonly #hold = new EventLoopHold();
   /** Runs while orphans are left zombies. */
-  #orphanTimer: ReturnType<typeof setTimeout> | undefined;
+  #orphanTimer: Disposable | undefined;
   /** When the first of them was seen. */
   #orphansSince: number | undefined;
 
@@ -148,11 +149,15 @@ export class Reaper implements Disposable {
     const kept = new Map<number, Exit>();
     this.#buffers.add(kept);
     return {
-      watch: async (pid, aliveAt) => {
+      watch: async (pid, knownAt) => {
         const exit = kept.get(pid);
-        return exit !== undefined && Date.parse(exit.at) >= Math.floor(aliveAt)
-          ? exit
-          : await this.watch(pid);
+        if (exit !== undefined && Date.parse(exit.at) >= Math.floor(knownAt)) return exit;
+        try {
+          return await this.watch(pid);
+        } catch (error) {
+          if (exit === undefined || !isErrno(error, ESRCH)) throw error;
+          return exit;
+        }
       },
       [Symbol.dispose]: () => void this.#buffers.delete(kept),
     };
@@ -180,22 +185,20 @@ export class Reaper implements Disposable {
     if (this.#options.subreaper === true) prctlSubreaper(false);
     for (const pid of this.#entries.keys()) this.#remove(pid);
     this.#buffers.clear();
-    clearTimeout(this.#orphanTimer);
+    this.#orphanTimer?.[Symbol.dispose]();
   }
 
   #add(pid: number): PromiseWithResolvers<Exit> {
     const entry = Promise.withResolvers<Exit>();
     this.#entries.set(pid, entry);
     // A signal listener does not keep the event loop going, so an awaited exit could end it.
-    this.#hold ??= holdEventLoop();
+    this.#hold.hold();
     return entry;
   }
 
   #remove(pid: number): void {
     this.#entries.delete(pid);
-    if (this.#entries.size > 0) return;
-    this.#hold?.[Symbol.dispose]();
-    this.#hold = undefined;
+    if (this.#entries.size === 0) this.#hold.release();
   }
 
   /** Takes every exit there is: signals coalesce, so one SIGCHLD may stand for many. */
@@ -210,7 +213,7 @@ export class Reaper implements Disposable {
   /** Reaps what is watched alone if there is an orphan that stays for a while; false if none does. */
   #leavesOrphans(): boolean {
     const { orphanGraceMs = 0 } = this.#options;
-    // Where exits are kept for who asks later, they are kept at once.
+    // Where exits are kept for later callers, they are kept at once.
     if (orphanGraceMs === 0 || this.#buffers.size > 0) return false;
     let pid: number;
     while (this.#entries.has(pid = this.#exited.peek())) this.#reapOne(pid);
@@ -220,12 +223,12 @@ export class Reaper implements Disposable {
     // This signal may be of one more orphan, which has its time too.
     const now = performance.now();
     this.#orphansSince ??= now;
-    clearTimeout(this.#orphanTimer);
-    this.#orphanTimer = setTimeout(() => {
+    this.#orphanTimer?.[Symbol.dispose]();
+    const most = Math.max(0, this.#orphansSince + MOST_GRACES * orphanGraceMs - now);
+    this.#orphanTimer = after(Math.min(orphanGraceMs, most), () => {
       this.#orphansSince = undefined;
       while (this.#reapOne());
-    }, Math.min(orphanGraceMs, this.#orphansSince + MOST_GRACES * orphanGraceMs - now));
-    Deno.unrefTimer(this.#orphanTimer);
+    });
     return true;
   }
 

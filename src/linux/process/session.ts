@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Gives this process a session and a core-scheduling cookie of its own.
 import { EPERM, isErrno } from "../libc/errno.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads what /proc and wait statuses say of a process.
 import { O_RDONLY, OwnedFd, read } from "../fd/fd.ts";
 import { ENOENT, ESRCH, isErrno } from "../libc/errno.ts";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The AppArmor profile of containers.
 
 /** Name of {@linkcode APPARMOR_PROFILE}. */
 export const DEFAULT_PROFILE_NAME = "berth-default";

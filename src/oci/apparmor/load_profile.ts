@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Loads the AppArmor profile of containers into the kernel.
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { APPARMOR_PROFILE, DEFAULT_PROFILE_NAME } from "./default_profile.ts";

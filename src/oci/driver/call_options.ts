@@ -37,7 +37,9 @@ export interface OciExecOptions extends RuntimeCallOptions, ProcessStdio {
   /** File that the process's pid is written to. */
   readonly pidFile: string;
   /** OOM score of the process, which not every runtime takes from `processFile`. Default: 0. */
-  readonly oomScoreAdj?: number;
+  readonly oomScoreAdj?: number | undefined;
+  /** The fds that the runtime has as fds 3, 4, …; the process does not have them. */
+  readonly fds?: readonly number[] | undefined;
 }
 
 /** Options of `OciRuntime.checkpoint`. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Starts a container by its exec FIFO, as runc does.
 import { LinuxError } from "../../linux/libc/errno.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { O_NONBLOCK, O_RDONLY, open, OwnedFd, readAvailable } from "../../linux/fd/fd.ts";
@@ -29,6 +30,8 @@ export type InitProgress =
   | "passing"
   /** Init has executed its program. */
   | "passed"
+  /** Init reads from the FIFO, and waits for a byte: the runtime is crun, by whatever name it is called. */
+  | "reading"
   /** Init has ended, or the FIFO was removed. */
   | "over";
 
@@ -49,23 +52,25 @@ export interface ReleaseOptions {
 
 /**
  * Starts the container whose init is `pid` as `runc start` does, without running it. Returns false
- * where that did not work: there is no such FIFO, or init has ended before it was started; the runtime
- * can say why. Unlike `runc start` it waits until init is the program.
+ * where that did not work: there is no such FIFO, init has ended before it was started, or the runtime
+ * is not runc; the runtime can say why. Unlike `runc start` it waits until init is the program.
  *
  * @throws {LinuxError} EMFILE, ENFILE; init then still waits. To open the FIFO lets init go on, which
  *   would die if it were closed unread, so nothing throws from there on.
  */
 export async function releaseExecFifo(options: ReleaseOptions): Promise<boolean> {
   const { path, reserve, log } = options;
+  const found = progressOf(options);
+  if (found === "reading") return false;
   reserve.acquire();
   const fd = openFifo(path);
   if (fd === undefined) return false;
   using fifo = new OwnedFd(fd);
   // If an earlier start was interrupted, the byte may already have been consumed.
-  const before = hasPassed(options);
+  const before = found === "passed";
   const written = !before && await readByte(fifo.fd, options);
   // Another start that was interrupted may have consumed it.
-  if (!before && !written && !hasPassed(options)) return false;
+  if (!before && !written && progressOf(options) !== "passed") return false;
   try {
     removeFile(path);
   } catch (error) {
@@ -76,20 +81,21 @@ export async function releaseExecFifo(options: ReleaseOptions): Promise<boolean>
   return true;
 }
 
-/** Returns whether init is known to have executed its program. */
-function hasPassed({ path, pid, reserve, log }: ReleaseOptions): boolean {
+/** Returns how far init has come, as far as that can be told. */
+function progressOf({ path, pid, reserve, log }: ReleaseOptions): InitProgress | undefined {
   try {
-    return reserve.run(() => fifoPassage(path, pid)) === "passed";
+    return reserve.run(() => fifoPassage(path, pid));
   } catch (error) {
     log(`cannot tell how far init ${pid} has come: ${error}`);
-    return false;
+    return undefined;
   }
 }
 
 /**
  * Returns how far the process `pid` has come with the FIFO at `path`: runc's init has it open with
  * O_PATH from the beginning, for writing too once there is a reader, and no more when it has executed
- * its program (which cannot open it, since it has no access to runc's directory).
+ * its program (which cannot open it, since it has no access to runc's directory). crun's init has it
+ * open for reading all the time.
  */
 export function fifoPassage(path: string, pid: number): InitProgress {
   try {
@@ -99,7 +105,8 @@ export function fifoPassage(path: string, pid: number): InitProgress {
       // One that is closed meanwhile, or cannot be asked, is not the FIFO.
       const target = tryStat(`/proc/${pid}/fd/${name}`);
       if (target?.dev !== dev || target.ino !== ino) continue;
-      if (!isPathOnly(`/proc/${pid}/fd/${name}`)) return "passing";
+      const access = accessOf(`/proc/${pid}/fd/${name}`);
+      if (access !== 0) return access === READ_ONLY ? "reading" : "passing";
       holds = true;
     }
     if (holds) return "waiting";
@@ -112,12 +119,16 @@ export function fifoPassage(path: string, pid: number): InitProgress {
   }
 }
 
+/** The access of an fd that is open for reading alone. */
+const READ_ONLY = 0o400;
+
 /**
- * Returns whether an fd is O_PATH, by its link in /proc (proc_pid_fd(5)); false once it is closed.
+ * Returns how an fd is open, by the mode of its link in /proc (proc_pid_fd(5)): not at all with O_PATH.
+ * Undefined once it is closed.
  */
-function isPathOnly(link: string): boolean {
+function accessOf(link: string): number | undefined {
   const mode = tryLstat(link)?.mode;
-  return mode !== undefined && mode !== null && (mode & 0o600) === 0;
+  return mode === undefined || mode === null ? undefined : mode & 0o600;
 }
 
 function openFifo(path: string): number | undefined {

@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { until } from "../../../tests/harness/poll.ts";
+import { until, within } from "../../../tests/harness/poll.ts";
 import { EMFILE, isErrno } from "../../linux/libc/errno.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
+import {
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  open,
+  OwnedFd,
+  write,
+} from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { countOpenFds, openForWritingBlocking } from "../../linux/fd/fd_testing.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
@@ -27,6 +37,11 @@ const BYTE = new TextEncoder().encode("0");
 
 type TestOptions = Omit<ReleaseOptions, "ended" | "pid">;
 
+/** Holds the FIFO as runc's init does until it is the program. */
+function holdAsInit(path: string): OwnedFd {
+  return new OwnedFd(open(path, O_PATH));
+}
+
 async function withFifo(test: (options: TestOptions) => Promise<void>): Promise<void> {
   using temp = new TempDir();
   const dir = temp.path;
@@ -41,11 +56,13 @@ async function withFifo(test: (options: TestOptions) => Promise<void>): Promise<
 Deno.test("exec fifo: who waits at the FIFO is let through, once", () =>
   withFifo(async (options) => {
     const { path } = options;
+    const held = holdAsInit(path);
     const waiting = openForWritingBlocking(path);
     let over = false;
     const passed = release(options)
       .finally(() => over = true);
     {
+      using _held = held;
       using init = new OwnedFd(await waiting);
       write(init.fd, BYTE);
       await until("the FIFO is removed", () => !exists(path));
@@ -62,8 +79,10 @@ Deno.test("exec fifo: who waits at the FIFO is let through, once", () =>
 Deno.test("exec fifo: one that comes to the FIFO later is waited for", () =>
   withFifo(async (options) => {
     const { path } = options;
+    const held = holdAsInit(path);
     const passed = release(options);
     {
+      using _held = held;
       using init = new OwnedFd(await openForWritingBlocking(path));
       write(init.fd, BYTE);
     }
@@ -74,7 +93,9 @@ Deno.test("exec fifo: one that has ended was started if it has written before, a
   withFifo(async (options) => {
     const { path } = options;
     const ended = new AbortController();
+    const held = holdAsInit(path);
     const passed = release(options, { ended: ended.signal });
+    held[Symbol.dispose]();
     ended.abort();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
@@ -89,9 +110,18 @@ Deno.test("exec fifo: one that closes the FIFO without a word was not started", 
   withFifo(async (options) => {
     const { path } = options;
     const waiting = openForWritingBlocking(path);
+    using _held = holdAsInit(path);
     const passed = release(options);
     new OwnedFd(await waiting)[Symbol.dispose]();
     assert.equal(await passed, false);
+    assert.equal(exists(path), true);
+  }));
+
+Deno.test("exec fifo: an init that reads from it is crun's, and is left to its runtime", () =>
+  withFifo(async (options) => {
+    const { path } = options;
+    using _init = new OwnedFd(open(path, O_RDONLY | O_NONBLOCK));
+    assert.equal(await within("the answer", release(options)), false);
     assert.equal(exists(path), true);
   }));
 
@@ -111,10 +141,14 @@ Deno.test("fifoPassage: how far a process has come with the FIFO is told by how 
   withFifo(({ path }) => {
     assert.equal(fifoPassage(path, Deno.pid), "passed");
     {
-      using _reference = new OwnedFd(open(path, O_PATH));
+      using _reference = holdAsInit(path);
       assert.equal(fifoPassage(path, Deno.pid), "waiting");
       using _open = new OwnedFd(open(path, O_RDWR | O_NONBLOCK));
       assert.equal(fifoPassage(path, Deno.pid), "passing");
+    }
+    {
+      using _read = new OwnedFd(open(path, O_RDONLY | O_NONBLOCK));
+      assert.equal(fifoPassage(path, Deno.pid), "reading");
     }
     assert.equal(fifoPassage(path, Deno.pid), "passed");
     Deno.removeSync(path);
@@ -167,12 +201,20 @@ function leaveFree(free: number): Disposable {
   return held.move();
 }
 
-/** Whether a thread of this process is in openat(2). */
-function isInOpenat(): boolean {
-  const number = Deno.build.arch === "aarch64" ? "56" : "257";
-  const tasks = "/proc/self/task";
-  return Array.from(Deno.readDirSync(tasks), ({ name }) => `${tasks}/${name}/syscall`)
-    .some((path) => exists(path) && Deno.readTextFileSync(path).startsWith(`${number} `));
+/** Whether a thread of this process waits in openat(2) to write to a FIFO: by then it has its fd. */
+function waitsInOpenat(): boolean {
+  const number = Deno.build.arch === "aarch64" ? 56 : 257;
+  const flags = (O_WRONLY | O_CLOEXEC).toString(16);
+  // What a thread that is blocked has called, with its arguments (proc_pid_syscall(5)).
+  const call = new RegExp(`^${number} \\w+ \\w+ 0x${flags} `);
+  return Array.from(Deno.readDirSync("/proc/self/task")).some(({ name }) => {
+    try {
+      return call.test(Deno.readTextFileSync(`/proc/self/task/${name}/syscall`));
+    } catch {
+      // The thread has ended.
+      return false;
+    }
+  });
 }
 
 Deno.test("releaseExecFifo: where fds are short it refuses before init goes on, or succeeds", () =>
@@ -181,7 +223,7 @@ Deno.test("releaseExecFifo: where fds are short it refuses before init goes on, 
     for (let free = 0; free <= 3; free++) {
       const fifo = `${path}${free}`;
       mkfifo(fifo);
-      using reference = new OwnedFd(open(fifo, O_PATH));
+      using reference = holdAsInit(fifo);
       let passed = false;
       const waiting = openForWritingBlocking(fifo).then((fd) => {
         passed = true;
@@ -189,7 +231,7 @@ Deno.test("releaseExecFifo: where fds are short it refuses before init goes on, 
         write(init.fd, BYTE);
         reference[Symbol.dispose]();
       });
-      await until("it waits in openat(2), with its fd taken", isInOpenat);
+      await until("it waits in openat(2), with its fd taken", waitsInOpenat);
       using reserve = new FdReserve();
       const result = await (async () => {
         using _limit = leaveFree(free);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds executables, and tells a binary of runc from a script.
 import { tryStat } from "../../linux/fs/try_stat.ts";
 
 /** How an executable of ELF begins (elf(5)). */

@@ -17,7 +17,7 @@ export interface CallBounds {
   /** Default: the call may take as long as it does. */
   readonly timeoutMs?: number;
   /** Gives the call up when it is aborted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

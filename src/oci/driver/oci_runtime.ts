@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { baseName, parentDir } from "../../linux/fs/path_names.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { CRIU_CONFIG_VARIABLE } from "./criu_config.ts";
@@ -117,7 +119,7 @@ export class OciRuntime {
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
   async update(id: string, resources: unknown): Promise<void> {
     using input = new OwnedFd(memfd("resources"));
-    writeAll(input.fd, stringifyJson(resources));
+    writeAllSync(input.fd, stringifyJson(resources));
     // Opened by its path it is read from the start, wherever the offset of the fd stands.
     const args = ["update", "--resources", "/proc/self/fd/0", id];
     await this.#call({ subcommand: "update", id, args, stdin: input.fd, output: "quiet" });
@@ -201,28 +203,39 @@ export class OciRuntime {
     return this.#call({ subcommand, id, args, output: "quiet" }, options);
   }
 
-  #startProcess(
+  async #startProcess(
     subcommand: string,
     args: readonly string[],
     options: RuntimeCallOptions & ProcessStdio & {
       readonly id: string;
-      readonly oomScoreAdj?: number;
+      readonly pidFile: string;
+      readonly oomScoreAdj?: number | undefined;
+      readonly fds?: readonly number[] | undefined;
       readonly env?: Readonly<Record<string, string>>;
     },
-  ): Promise<string> {
-    const { id, stdin, stdout, stderr, consoleSocket, oomScoreAdj, env } = options;
+  ): Promise<void> {
+    const { id, pidFile, stdin, stdout, stderr, consoleSocket, oomScoreAdj, fds, env } = options;
     const socket = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
-    return this.#call({
-      subcommand,
-      id,
-      args: [...args, ...socket, id],
-      output: "inherit",
-      stdin,
-      stdout,
-      stderr,
-      oomScoreAdj,
-      env,
-    }, options);
+    try {
+      await this.#call({
+        subcommand,
+        id,
+        args: [...args, ...socket, id],
+        // The process of a terminal has that, and not the runtime's own stderr.
+        output: consoleSocket === undefined ? "inherit" : "quiet",
+        stdin,
+        stdout,
+        stderr,
+        oomScoreAdj,
+        fds,
+        env,
+      }, options);
+    } catch (error) {
+      // runc writes the pid to this file and renames it. On a full disk it leaves it, and fails by it.
+      // Where it was given up, the file may be that of the next one.
+      if (!options.signal?.aborted) removeFile(`${parentDir(pidFile)}/.${baseName(pidFile)}`);
+      throw error;
+    }
   }
 
   #call(call: RuncCall, options: RuntimeCallOptions = {}): Promise<string> {
@@ -230,7 +243,7 @@ export class OciRuntime {
   }
 }
 
-function writeAll(fd: number, text: string): void {
+function writeAllSync(fd: number, text: string): void {
   for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
     rest = rest.subarray(write(fd, rest));
   }

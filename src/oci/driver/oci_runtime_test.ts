@@ -6,6 +6,7 @@ import { DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
 import type { OciRuntime } from "./oci_runtime.ts";
 import { TestContainers } from "./driver_testing.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
+import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 
 /**
  * crun refuses a machine where v2 has controllers beside v1's, so it does not get to see v2: a
@@ -109,6 +110,19 @@ Deno.test("oci runtime: a failing create tells what runc says, once", async () =
   assert.match((await failure(call())).message, /unexpected EOF/);
 });
 
+Deno.test("oci runtime: where the disk is full a create fails, and a later one does not meet its rest", async () => {
+  await using box = new TestContainers();
+  const runc = box.runc();
+  const id = box.configure(runc, "/bin/sleep", "1000");
+  using disk = new SmallDisk(`${box.dir}/small`, "size=64k");
+  const create = () => runc.create({ id, bundle: box.bundle, pidFile: `${disk.dir}/init.pid` });
+  disk.fill();
+  await failure(create());
+  assert.deepEqual(Array.from(Deno.readDirSync(disk.dir), ({ name }) => name), ["filler"]);
+  disk.empty();
+  await create();
+});
+
 Deno.test("oci runtime: failing execs at once in one container do not mix their messages", async () => {
   await using box = new TestContainers();
   const runc = box.runc();
@@ -176,6 +190,47 @@ Deno.test("oci runtime: a runtime that says nothing, or dies, still gives a mess
   assert.equal(silent.data["exitCode"], 3);
   const shot = await failure(box.runc(box.script("shot", "kill -9 $$")).start("a"));
   assert.match(shot.message, /killed by signal 9/);
+});
+
+Deno.test("oci runtime: of a runtime that says too much the end is told, and no more is read", async () => {
+  await using box = new TestContainers();
+  const flood = box.runc(
+    box.script("flood", "head -c 100000000 /dev/zero | tr '\\0' x >&2; echo ' why' >&2; exit 1"),
+  );
+  const { external } = Deno.memoryUsage();
+  const { message } = await failure(flood.start("a"));
+  assert.match(message, /^container a: flood start failed: x{4092} why$/);
+  assert.ok(Deno.memoryUsage().external - external < 1e6);
+});
+
+Deno.test("oci runtime: where the disk is too full for its log, that is told, or what it says on stderr", async () => {
+  await using box = new TestContainers();
+  using disk = new SmallDisk(`${box.dir}/full`, "size=64k");
+  const log = `${disk.dir}/log.json`;
+  Deno.writeTextFileSync(log, "");
+  const create = (script: string, consoleSocket?: string) =>
+    failure(
+      box.runc(box.script("fake", script)).create({
+        id: "a",
+        bundle: box.bundle,
+        pidFile: `${box.dir}/pid`,
+        log,
+        consoleSocket,
+      }),
+    );
+  const writes =
+    'printf "{\\"level\\":\\"error\\",\\"msg\\":\\"no such luck\\"}\\n" >>"$4"; exit 1';
+  assert.match((await create(writes)).message, /fake create failed: no such luck$/);
+  Deno.truncateSync(log);
+  disk.fill();
+  for (const script of ["exit 1", writes]) {
+    assert.match(
+      (await create(script)).message,
+      /failed: it gave no message, and its log \S+log.json cannot be written: no space left on device$/,
+    );
+  }
+  const told = await create("echo no such luck >&2; exit 1", `${box.dir}/console`);
+  assert.match(told.message, /fake create failed: no such luck$/);
 });
 
 Deno.test("oci runtime: a failed checkpoint tells what CRIU logged", async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Runs the OCI runtime once, and makes errors of its failures.
 import {
   EACCES,
   ELOOP,
@@ -10,7 +11,8 @@ import {
   ETXTBSY,
   isErrno,
 } from "../../linux/libc/errno.ts";
-import { memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { baseName } from "../../linux/fs/path_names.ts";
+import { fdPath, memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import type { ErrorData } from "../../rpc/errors.ts";
 import { exitWithin } from "./exit_within.ts";
@@ -25,7 +27,7 @@ export interface RuntimeCallOptions {
   /** After so many milliseconds the runtime is killed: `DeadlineExceededError`. */
   readonly timeoutMs?: number;
   /** Kills the runtime when it is aborted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One call of the OCI runtime. */
@@ -50,6 +52,8 @@ export interface RuncCall {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** OOM score of the runtime, which what it starts inherits. Default: 0. */
   readonly oomScoreAdj?: number | undefined;
+  /** Further fds of the runtime, from 3 on. */
+  readonly fds?: readonly number[] | undefined;
 }
 
 /** The report on a call that has ended. */
@@ -114,14 +118,11 @@ export async function runCall(
 ): Promise<string> {
   const started = performance.now();
   let exitCode = NOT_STARTED;
-  // Where stderr is captured the log is never read back, so calls may share it.
-  using log = call.output === "inherit" && options.log !== undefined
-    ? CallLog.take(options.log, context.logsInUse)
-    : undefined;
+  using log = options.log === undefined ? undefined : CallLog.take(options.log, context.logsInUse);
   using stdout = call.output === "stdout" ? new OwnedFd(memfd("stdout")) : undefined;
   using stderr = call.output === "inherit" ? undefined : new OwnedFd(memfd("stderr"));
   // Without a log file the runtime would log to stderr, which may be the container's.
-  const logFile = log?.path ?? options.log ?? "/dev/null";
+  const logFile = log?.path ?? "/dev/null";
   const logged = context.debug === undefined || logFile === "/dev/null"
     ? undefined
     : new WarningReader(logFile);
@@ -134,14 +135,14 @@ export async function runCall(
       stderr: stderr?.fd ?? call.stderr,
     });
     const exit = await exitWithin(child, {
-      what: `${subject(call)}${nameOf(context.command)} ${call.subcommand}`,
+      what: `${subject(call)}${baseName(context.command)} ${call.subcommand}`,
       data: dataOf(call, {}),
       ...options,
     });
     exitCode = exit.status;
     if (exitCode === 0) return stdout === undefined ? "" : textOf(stdout);
-    const message = (stderr && textOf(stderr).trim().slice(-MAX_MESSAGE)) || log?.lastError() ||
-      (exit.signal === undefined ? "it gave no message" : `it was killed by signal ${exit.signal}`);
+    const message = log?.lastError() || (stderr && endOf(stderr)) ||
+      (exit.signal === undefined ? noMessage(log) : `it was killed by signal ${exit.signal}`);
     throw new RuntimeError(`${subject(call)}${named(context, call, message)}`, {
       data: dataOf(call, {
         command: argv.join(" "),
@@ -173,6 +174,7 @@ function spawnRuntime(
       ownGroup: true,
       // Not the caller's: a shim is set to outlive its container.
       oomScoreAdj: call.oomScoreAdj ?? 0,
+      fds: call.fds ?? [],
       ...fds,
     });
   } catch (error) {
@@ -191,6 +193,14 @@ function spawnRuntime(
   }
 }
 
+/** Returns the text for a runtime that gave no message, with the reason where its log cannot be written. */
+function noMessage(log: CallLog | undefined): string {
+  const why = log?.unwritable();
+  return why === undefined
+    ? "it gave no message"
+    : `it gave no message, and its log ${log?.path} cannot be written: ${why}`;
+}
+
 /** Returns the warnings. A failure to read them, such as a lack of fds, does not fail the call. */
 function tryRead(reader: WarningReader): string[] {
   try {
@@ -200,8 +210,15 @@ function tryRead(reader: WarningReader): string[] {
   }
 }
 
-function textOf(file: OwnedFd): string {
-  return new TextDecoder().decode(preadAll(file.fd));
+function textOf(file: OwnedFd, from = 0): string {
+  return new TextDecoder().decode(preadAll(file.fd, from));
+}
+
+/** Returns the end of a text, however long all of it is: at most {@linkcode MAX_MESSAGE} units. */
+function endOf(file: OwnedFd): string {
+  // A unit of UTF-16 has at most 3 bytes in UTF-8, so that a character cut at the start is cut off.
+  const from = Deno.statSync(fdPath(file.fd)).size - 4 * MAX_MESSAGE;
+  return textOf(file, Math.max(from, 0)).trim().slice(-MAX_MESSAGE);
 }
 
 function subject({ id }: RuncCall): string {
@@ -214,10 +231,6 @@ function dataOf({ id }: RuncCall, data: ErrorData): ErrorData {
 
 /** Returns the message with the command that failed, which runc's messages begin with already. */
 function named({ command }: CallContext, { subcommand }: RuncCall, message: string): string {
-  const name = `${nameOf(command)} ${subcommand}`;
+  const name = `${baseName(command)} ${subcommand}`;
   return message.startsWith(`${name} failed`) ? message : `${name} failed: ${message}`;
-}
-
-function nameOf(command: string): string {
-  return command.slice(command.lastIndexOf("/") + 1);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+// Reads the log that calls of the OCI runtime write.
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { errnoMessageOf } from "../../linux/libc/errno.ts";
 import { sizeOf } from "../../linux/fs/size_of.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 
@@ -50,6 +52,17 @@ export class CallLog implements Disposable {
   lastError(): string | undefined {
     const lines = readFrom(this.path, this.#offset).split("\n");
     return lines.map(errorOf).findLast((message) => message !== undefined);
+  }
+
+  /** Returns what is in the way of writing to the log, in words; undefined if nothing is. */
+  unwritable(): string | undefined {
+    try {
+      // Whatever the runtime has written of a line ends there.
+      Deno.writeTextFileSync(this.path, "\n", { append: true, mode: 0o600 });
+      return undefined;
+    } catch (error) {
+      return errnoMessageOf(error) ?? String(error);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses what OCI runtimes print.
 import { isRecord } from "../../rpc/is_record.ts";
 
 /** Output of `state` of an OCI runtime (runtime-spec, runtime.md, "State"). */

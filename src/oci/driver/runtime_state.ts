@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+// Finds out what the OCI runtime has left of a container on disk.
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { couldNotStart } from "./runtime_call.ts";
-import { tryReadJson } from "../bundle_layout.ts";
+import { tryReadJson } from "../json_file.ts";
 import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
 
 /**

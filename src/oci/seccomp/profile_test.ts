@@ -91,3 +91,10 @@ Deno.test("convertProfile: calls without conditions on arguments become one rule
     "SCMP_CMP_GT",
   ]);
 });
+
+Deno.test("convertProfile: names come by number, the highest first, which libseccomp inserts fastest", () => {
+  const [first] = convertProfile(SECCOMP_PROFILE, target).syscalls;
+  const some = ["openat2", "statx", "getrandom", "epoll_create1", "futex", "uname", "brk", "read"];
+  const places = some.map((name) => first?.names.indexOf(name) ?? -1);
+  assert.deepEqual(places, places.toSorted((a, b) => a - b));
+});

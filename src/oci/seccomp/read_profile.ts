@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Reads seccomp profiles of docker's format and of the OCI spec's.
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import type { ConditionalRule, SeccompProfile } from "./profile.ts";
+import { wrongBesideRules, wrongInRule } from "./check_profile.ts";
+import type { SeccompProfile } from "./profile.ts";
 
 /**
  * Reads a seccomp profile from a regular file; see {@linkcode parseSeccompProfile}.
@@ -54,52 +56,17 @@ function checkProfile(
   value: unknown,
 ): asserts value is SeccompProfile {
   if (!isRecord(value)) throw invalid(path, "a profile is a JSON object");
-  if (!isAction(value.defaultAction)) {
-    throw invalid(path, "defaultAction must be an action such as SCMP_ACT_ERRNO");
-  }
+  const wrong = wrongBesideRules(value);
+  if (wrong !== undefined) throw invalid(path, wrong);
   // A file without rules may leave them out.
   const syscalls: unknown = value.syscalls ??= [];
   if (!Array.isArray(syscalls)) throw invalid(path, "syscalls must be an array");
   syscalls.forEach((rule: unknown, index) => {
-    const message = wrongIn(rule);
+    const message = wrongInRule(rule, value.listenerPath);
     if (message !== undefined) {
       throw invalid(`${path}:${lineOfRule(text, index)}`, `syscalls[${index}]: ${message}`);
     }
   });
-}
-
-function isAction(value: unknown): boolean {
-  return typeof value === "string" && /^SCMP_ACT_[A-Z_]+$/.test(value);
-}
-
-function wrongIn(rule: unknown): string | undefined {
-  if (!isRecord(rule)) return "a rule is an object";
-  const { action, args, includes, excludes } = rule;
-  const names: unknown = rule.names ?? (rule.name === undefined ? undefined : [rule.name]);
-  if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
-    return "names must be an array of strings";
-  }
-  if (!isAction(action)) return "action must be an action such as SCMP_ACT_ALLOW";
-  if (args !== undefined && args !== null && !(Array.isArray(args) && args.every(isArg))) {
-    return "args must be an array of index, value and op";
-  }
-  if (![includes, excludes].every(isCondition)) {
-    return "includes and excludes may have caps, arches and minKernel";
-  }
-  return undefined;
-}
-
-function isArg(arg: unknown): boolean {
-  return isRecord(arg) && typeof arg.index === "number" && typeof arg.value === "number" &&
-    typeof arg.op === "string";
-}
-
-function isCondition(condition: unknown): condition is ConditionalRule["includes"] {
-  if (condition === undefined || condition === null) return true;
-  const strings = (list: unknown) =>
-    list === undefined || (Array.isArray(list) && list.every((each) => typeof each === "string"));
-  return isRecord(condition) && strings(condition.caps) && strings(condition.arches) &&
-    (condition.minKernel === undefined || typeof condition.minKernel === "string");
 }
 
 /** Returns the line, from 1, on which the rule of that index begins. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The capabilities of a container.
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
 /** Every capability, in the order of its number (include/uapi/linux/capability.h). */

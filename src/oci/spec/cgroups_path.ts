@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The paths of containers' cgroups in their specs, for cgroupfs and for systemd.
 import type { CgroupDriver } from "../../linux/cgroup/driver.ts";
 
 /**

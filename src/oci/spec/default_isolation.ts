@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The paths, mounts and devices that keep a container apart from the host.
 
 // docker's and containerd's defaults, in the members of runtime-spec's config-linux.md.
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { cleanPath } from "../../linux/fs/path_names.ts";
+import { MS_SHARED, MS_SLAVE, parseMountOptions } from "../../linux/mount/options.ts";
 import { DEFAULT_PATH } from "../../linux/process/environment.ts";
 import { fileLimit } from "../../linux/process/file_limit.ts";
 import { DEFAULT_MOUNTS, DEVICE_RULES } from "./default_isolation.ts";
@@ -100,6 +102,8 @@ export interface DefaultSpecOptions {
   readonly terminal?: boolean | undefined;
   /** Changes of docker's default restrictions. */
   readonly security?: SecurityOptions | undefined;
+  /** The root filesystem is a mount of the container's own, as an overlay is. */
+  readonly ownRoot?: boolean;
   /** Default: none, so that the daemon chooses. */
   readonly cgroupsPath?: string | undefined;
 }
@@ -170,6 +174,7 @@ export function defaultSpec(options: DefaultSpecOptions): CheckedOciSpec {
     })),
     linux: {
       ...(options.cgroupsPath !== undefined && { cgroupsPath: options.cgroupsPath }),
+      ...rootPropagation(mounts, options.ownRoot ?? false),
       namespaces: [
         ...(["pid", "ipc", "uts"] as const).flatMap((type) => namespace(type, namespaces[type])),
         { type: "mount" },
@@ -226,7 +231,7 @@ const BOUND_SYS: OciMount = {
   destination: "/sys",
   type: "none",
   source: "/sys",
-  options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
+  options: ["rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"],
 };
 
 /** Returns the mounts of every container; a privileged one may write to /sys. */
@@ -239,6 +244,31 @@ function usualMounts({ privileged }: Security, bindSys: boolean): readonly OciMo
     ...mount,
     options: mount.options.filter((option) => option !== "ro"),
   }));
+}
+
+/**
+ * Returns how the root has to propagate for the mounts that propagate, as docker has it: before a
+ * runtime binds a mount, it makes all of the host's slaves (runc) or private (crun) in the container.
+ * One that leaves them shared makes the mount private that the root is on, which may be the source's.
+ */
+function rootPropagation(
+  mounts: readonly OciMount[],
+  ownRoot: boolean,
+): { rootfsPropagation?: "shared" | "rslave" } {
+  const asking = (flag: number) =>
+    mounts.filter(({ options = [] }) =>
+      parseMountOptions(options).propagation.some((one) => (one & flag) !== 0)
+    ).map(({ destination }) => `${cleanPath(destination)}/`);
+  const shared = asking(MS_SHARED);
+  if (shared.length === 0) {
+    return asking(MS_SLAVE).length > 0 ? { rootfsPropagation: "rslave" } : {};
+  }
+  if (!ownRoot) return {};
+  // What is mounted below a shared mount would be mounted on the host, too, and stay there.
+  const isNested = mounts.some(({ destination }) =>
+    shared.some((path) => cleanPath(destination).startsWith(path))
+  );
+  return { rootfsPropagation: isNested ? "rslave" : "shared" };
 }
 
 function namespace(type: SharedNamespace, shared: string | undefined) {

@@ -34,6 +34,27 @@ Deno.test("defaultSpec: the default spec is a valid one, whatever was asked", ()
   assert.equal(defaultSpec({ ...base, id: "x".repeat(76) }).hostname?.length, 64);
 });
 
+Deno.test("defaultSpec: the root propagates where a mount does, and to the host from an own root alone", () => {
+  const bind = (destination: string, ...options: string[]) => ({
+    destination,
+    type: "bind",
+    source: "/s",
+    options: ["rbind", ...options],
+  });
+  const propagation = (ownRoot: boolean, ...mounts: ReturnType<typeof bind>[]) =>
+    defaultSpec({ ...base, ownRoot, mounts }).linux?.rootfsPropagation;
+  for (const ownRoot of [true, false]) {
+    assert.equal(propagation(ownRoot), undefined);
+    assert.equal(propagation(ownRoot, bind("/a", "rprivate")), undefined);
+    assert.equal(propagation(ownRoot, bind("/a", "slave"), bind("/b")), "rslave");
+  }
+  const shared = [bind("/a/", "rshared"), bind("/ab"), bind("/b", "rslave")];
+  assert.equal(propagation(true, ...shared), "shared");
+  assert.equal(propagation(false, ...shared), undefined);
+  // A mount below a shared one would be on the host, too.
+  assert.equal(propagation(true, ...shared, bind("/a/b")), "rslave");
+});
+
 /** Runs a shell script in a container of the default spec and answers its output. */
 async function run(script: string, options: Partial<DefaultSpecOptions> = {}): Promise<string> {
   await using box = new TestContainers();

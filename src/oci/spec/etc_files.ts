@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The text of a container's `/etc/hosts` and `/etc/resolv.conf`.
 
 /** docker's word for the address under which a container reaches its host. */
 export const HOST_GATEWAY = "host-gateway";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads single facts from an OCI spec.
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import type { HostUser } from "../bundle_layout.ts";
 import { asRecord } from "../../rpc/is_record.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The init program that `--init` puts into a container.
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 
 /** Where the init program is in a container, as podman has it. */
@@ -22,7 +23,7 @@ export function initMount() {
       "an init process needs a statically linked init program in PATH: install the package catatonit, or tini",
     );
   }
-  return { type: "bind", source, destination: INIT_PATH, options: ["bind", "ro"] };
+  return { type: "bind", source, destination: INIT_PATH, options: ["bind", "rprivate", "ro"] };
 }
 
 function findProgram(): string | undefined {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Resolves users and groups by the files of a root filesystem.
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { NULL_DEVICE, WHITEOUT } from "../../linux/fs/device_numbers.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Merges the OCI process of an exec into that of its container.
 
 /** An OCI process (runtime-spec, config.md, "Process"), whole or in part. */
 export type OciProcessPart = Readonly<Record<string, unknown>>;

@@ -185,7 +185,7 @@ function seccompOf(
     capabilities,
     arch: Deno.build.arch,
     kernel: Deno.osRelease(),
-    // Who names a profile wants it as docker reads it.
+    // A profile that is named is read as docker reads it.
     subArchitectures: !isDefault,
   });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// Checks OCI specs.
+import * as z from "zod";
 
 // Members are named and meant as in the OCI runtime spec (config.md, config-linux.md). Optional ones
 // may be null, as Go programs write an absent list. Whatever berth does not rely on is left to the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Takes user namespaces from the ranges of subordinate ids.
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { IdMapping, UserNamespace } from "./id_mapping.ts";

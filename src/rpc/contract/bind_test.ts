@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidParamsError } from "../errors.ts";
 import { bindContract } from "./bind.ts";
 import { checkParams } from "./check_params.ts";
@@ -106,7 +106,7 @@ Deno.test("bind: no params whatever throw anything but InvalidParams", () => {
 
 Deno.test("bindContract calls the function with parsed params, and only then", async () => {
   const seen: unknown[] = [];
-  const handlers = bindContract(contract, {
+  const handlers = bindContract<typeof contract>(paramSchemas(contract), {
     "thing.make": (params) => {
       seen.push(params);
       return { made: params.id };

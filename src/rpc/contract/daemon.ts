@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The contract of the daemon's socket.
+import * as z from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import { defaultSpecParams } from "./params/default_spec.ts";
@@ -138,11 +139,11 @@ export const daemonContract = {
       labels: labels.optional(),
       instance: containerId.optional().describe(
         "Unique id of this creation, in the form of a container id, by which a caller " +
-          "that has lost the response knows its container again; generated if not given",
+          "that has lost the response recognizes its container; generated if not given",
       ),
       stopTimeout: stopTimeout.optional().describe(
-        "Seconds that `container.stop` waits before SIGKILL, -1: forever, but 100 " +
-          "when the machine goes down; defaults to 10",
+        "Seconds that `container.stop` waits before SIGKILL; defaults to 10. -1 waits " +
+          "forever, or for 100 seconds when the machine goes down",
       ),
       restart: restartPolicy.optional(),
       autoRemove: z.boolean().optional().describe(
@@ -169,7 +170,7 @@ export const daemonContract = {
       Unavailable: "the shim could not be started or has died, or the daemon is stopping",
       RuntimeError: "the OCI runtime failed; the container has been removed",
       DeadlineExceeded: "the shim, the OCI runtime or a CNI plugin did not answer in time",
-      ResourceExhausted: "a network has no free address, or a common reason",
+      ResourceExhausted: "a network has no free address, or a reason common to all methods",
     },
   ),
   "container.start": method(
@@ -212,13 +213,14 @@ export const daemonContract = {
       ...asksRuntime,
       NotFound: "no such container, or the container is another instance",
       AlreadyExists: "the new id is taken",
-      FailedPrecondition: "the container is not stopped, has a policy and was never started, is " +
-        "being restarted, or may be in a moment, is removed when it has exited, has a log of " +
-        "a berth before 0.2, or shares its namespaces with another container; one of its mounts " +
-        "is busy; or the rename, or one before, could be neither done nor taken back, which the " +
-        "next daemon does",
-      NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
-        "again in the background",
+      FailedPrecondition: "the container is not stopped, is being restarted, or may be restarted " +
+        "in a moment; it has a restart policy and was never started; it is removed when it has " +
+        "exited; its log is where early versions put logs; it shares its namespaces with another " +
+        "container; one of its mounts is busy; or this rename, or an earlier one, could be neither " +
+        "finished nor rolled back, which the next daemon does",
+      NetworkError:
+        "a CNI plugin failed to remove the container from its network; the removal is " +
+        "retried in the background",
     },
   ),
   "container.state": method(
@@ -271,15 +273,15 @@ export const daemonContract = {
   ),
   "container.stop": method(
     "container.stop",
-    "Stops a container: sends its stop signal, and SIGKILL when the time is over. Returns how it " +
-      "ended, immediately if it had ended. The stop continues if the caller leaves or the daemon " +
-      "is restarted.",
+    "Stops a container: sends its stop signal, and SIGKILL after the timeout. Returns its exit " +
+      "status, immediately if it has exited. The stop continues if the caller disconnects or the " +
+      "daemon is restarted.",
     z.strictObject({
       id: containerId,
       ...stopParams,
       shutdown: z.boolean().optional().describe(
-        "The machine is going down: the shim leaves, too, and a container whose restart " +
-          "policy is always or unless-stopped is started again when the daemon next starts",
+        "The machine is going down: the shim exits, too, and a container whose restart " +
+          "policy is always or unless-stopped is started again by the next daemon",
       ),
     }),
     exitStatus,
@@ -313,7 +315,8 @@ export const daemonContract = {
       ...asksRuntime,
       AlreadyExists: "the execId is taken",
       FailedPrecondition: "the container is not running, or is paused",
-      ResourceExhausted: `the container has ${MAX_EXECS} exec processes, or a common reason`,
+      ResourceExhausted:
+        `the container has ${MAX_EXECS} exec processes, or a reason common to all methods`,
     },
   ),
   "container.deleteProcess": method(
@@ -389,7 +392,10 @@ export const daemonContract = {
       labels: labels.optional().describe("Only containers that have all these labels"),
     }),
     statsSubscription,
-    { ResourceExhausted: "the connection has too many subscriptions, or a common reason" },
+    {
+      ResourceExhausted:
+        "the connection has too many subscriptions, or a reason common to all methods",
+    },
   ),
   "stats.unsubscribe": method(
     "stats.unsubscribe",
@@ -402,8 +408,8 @@ export const daemonContract = {
   ),
   "container.update": method(
     "container.update",
-    "Changes the resource limits of a container, or its restart policy. Limits of a stopped " +
-      "container are those of its next start.",
+    "Changes the resource limits of a container, or its restart policy. The new limits of a " +
+      "stopped container apply from its next start.",
     target.extend({
       resources: jsonObject.optional().describe(
         "OCI linux.resources; members that are not given are not changed",
@@ -415,7 +421,8 @@ export const daemonContract = {
       ...asksRuntime,
       FailedPrecondition:
         "the container cannot have a restart policy: it is removed when it has exited",
-      InvalidParams: "a stopped container could not be started with the limits, or a common reason",
+      InvalidParams:
+        "a stopped container could not be started with the limits, or a reason common to all methods",
     },
   ),
   "container.checkpoint": method(
@@ -433,11 +440,11 @@ export const daemonContract = {
   ),
   "container.delete": method(
     "container.delete",
-    "Deletes a stopped or created container and returns its exit status; with force also a running " +
-      "one, or one that is being created, whose create then fails.",
+    "Deletes a stopped or created container and returns its exit status. With `force` also deletes " +
+      "a running container, or one that is being created; that create then fails.",
     target.extend({
       force: z.boolean().optional().describe(
-        "Kill the container first if it is running, and the OCI runtime if it hangs in creating it",
+        "Kill the container first if it is running, and the OCI runtime if its create hangs",
       ),
       instance: z.string().max(MAX_NAME).optional().describe(
         "Delete the container only if it is still this instance",
@@ -451,7 +458,7 @@ export const daemonContract = {
         "the container is running and `force` is not set, or one of its mounts is busy",
       NetworkError:
         "a CNI plugin failed to remove the container from its network, and `force` is " +
-        "not set; it is tried again in the background",
+        "not set; the removal is retried in the background",
     },
   ),
   "network.list": method(
@@ -472,7 +479,8 @@ export const daemonContract = {
     }),
     subscription,
     {
-      ResourceExhausted: "the connection has too many subscriptions, or a common reason",
+      ResourceExhausted:
+        "the connection has too many subscriptions, or a reason common to all methods",
     },
   ),
   "events.read": method(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The form of ids.
 
 /** Form of container ids and exec process ids. They are also names of files and directories. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import * as z from "zod";
 import { isRecord } from "../is_record.ts";
 import type { ParamSchema } from "./check_params.ts";
 import type { Contract } from "./method.ts";
@@ -11,9 +11,12 @@ export type JsonSchema = Record<string, unknown>;
 /** Where OpenRPC keeps the named schemas. */
 const SCHEMAS_PREFIX = "#/components/schemas/";
 
+/** A reference to a named schema, in the text of another one. */
+const REFERENCE = new RegExp(`"\\$ref":"${SCHEMAS_PREFIX}(\\w+)"`, "g");
+
 /** The JSON Schemas of a contract. */
 export interface ContractSchemas {
-  /** The named schemas, by name. Every `$ref` refers to one of these. */
+  /** The named schemas that others refer to, by name. Every `$ref` refers to one of these. */
   readonly named: Readonly<Record<string, JsonSchema>>;
   /** The schema of each method's params, by method name. */
   readonly params: Readonly<Record<string, JsonSchema>>;
@@ -49,13 +52,23 @@ export function contractSchemas(
         tidy(schemas[id]),
       ]),
     );
-  return {
-    named: Object.fromEntries(
-      Object.keys(NAMED_SCHEMAS).map((name) => [name, tidy(schemas[name])]),
-    ),
-    params: pick(" params"),
-    results: pick(" result"),
-  };
+  const [params, results] = [pick(" params"), pick(" result")];
+  const all = Object.keys(NAMED_SCHEMAS).map((name) => [name, tidy(schemas[name])] as const);
+  const used = namesIn([params, results], Object.fromEntries(all));
+  return { named: Object.fromEntries(all.filter(([name]) => used.has(name))), params, results };
+}
+
+/** Returns the names of the schemas that `part` refers to, by way of others too. */
+function namesIn(
+  part: unknown,
+  named: Readonly<Record<string, JsonSchema>>,
+  found: Set<string> = new Set(),
+): Set<string> {
+  for (const [, name = ""] of JSON.stringify(part).matchAll(REFERENCE)) {
+    if (found.has(name)) continue;
+    namesIn(named[name] ?? {}, named, found.add(name));
+  }
+  return found;
 }
 
 /** Keywords that zod adds and that say nothing here. */

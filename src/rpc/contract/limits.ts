@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The maxima of params.
 
 // Maxima of params. A legitimate caller does not reach them; they bound what a call can cost.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ErrorKind } from "../errors.ts";
 
 /** The kinds of error that a method can return, each with its condition. */

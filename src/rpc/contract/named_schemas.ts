@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { z } from "zod";
+import type * as z from "zod";
 import * as network from "./schemas/network.ts";
 import * as results from "./results.ts";
 import * as schemas from "./schemas.ts";

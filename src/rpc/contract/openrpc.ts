@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { z } from "zod";
+import type * as z from "zod";
 import { ERROR_CODES } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
 import type { Contract, ErrorCases } from "./method.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { daemonContract, daemonErrors, daemonNotifications } from "./daemon.ts";
 import { ERROR_CODES } from "../errors.ts";
 import { openrpcDocument } from "./openrpc.ts";
-import { shimContract, shimErrors } from "./shim.ts";
+import { shimContract, shimErrors, shimEventNotification } from "./shim.ts";
 
 const document = openrpcDocument(daemonContract, {
   title: "berth",
@@ -60,11 +60,16 @@ Deno.test("openrpcDocument: the OpenRPC document survives JSON and describes not
   assert.deepEqual(event?.params.map((param) => param.name), ["subscription", "event", "gap"]);
 });
 
-Deno.test("openrpcDocument: the shim's contract can be described too", () => {
-  const { methods } = openrpcDocument(shimContract, {
+Deno.test("openrpcDocument: the shim's contract can be described too, with the schemas it refers to", () => {
+  const { methods, components, ...rest } = openrpcDocument(shimContract, {
     title: "berth shim",
     version: "1",
     errors: shimErrors,
+    notifications: [shimEventNotification],
   });
   assert.equal(methods.length, Object.keys(shimContract).length);
+  const text = JSON.stringify([methods, components, rest]);
+  const referred = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+  assert.ok(referred.length > 0);
+  assert.deepEqual(Object.keys(components.schemas).sort(), [...new Set(referred)].sort());
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The results of the daemon's methods.
+import * as z from "zod";
 import {
   cgroupProcess,
   containerState,
@@ -18,10 +19,10 @@ export const runtimeInfo = z.object({
 
 /** Defaults of containers, which a create may change. */
 const containerDefaults = z.object({
-  seccomp: z.string().describe("Seccomp profile: default, unconfined, or the path of one"),
-  apparmor: z.string().optional().describe("AppArmor profile, where AppArmor is on"),
+  seccomp: z.string().describe("Seccomp profile: default, unconfined, or a path"),
+  apparmor: z.string().optional().describe("AppArmor profile; absent if AppArmor is off"),
   usernsRemap: z.string().optional().describe(
-    "User whose subordinate ids are those of the container's user namespace",
+    "User whose subordinate ids the container's user namespace has",
   ),
   openFiles: z.int().optional().describe("Limit of open files, RLIMIT_NOFILE, soft and hard"),
 }).describe("Defaults of containers");
@@ -37,7 +38,7 @@ export const daemonInfo = z.object({
   root: z.string().describe("Directory of the data that is kept across reboots"),
   runtime: runtimeInfo.describe("Default OCI runtime"),
   defaults: containerDefaults.describe(
-    "What `berth run` gives a container that asks for nothing else",
+    "Settings that `berth run` gives a container unless options say otherwise",
   ),
   startedAt: time("Time of the start of the daemon"),
   containers: z.int().describe("Number of containers"),
@@ -97,7 +98,7 @@ export const statsList = z.object({
 export const statsSample = containerStats.extend({
   status: containerStatus,
   cpuPercent: z.number().optional().describe(
-    "CPU usage since the reading before, in percent of one CPU; absent in the first " +
+    "CPU usage since the previous reading, in percent of one CPU; absent in the first " +
       "reading of a container",
   ),
 }).describe("Resource usage of one container in a reading of many");
@@ -112,7 +113,7 @@ export const defaultSpecResult = z.object({
   spec: jsonObject.describe("OCI runtime spec"),
 }).describe("An OCI runtime spec as `berth run` makes it");
 
-/** Sequence numbers that the journal has, which say whether a reader has missed events. */
+/** The range of events in the journal, which shows whether a reader has missed any. */
 const journalRange = {
   oldest: z.int().describe("Sequence number of the oldest event that is kept; 0 if there is none"),
   latest: z.int().describe("Sequence number of the newest event; 0 if there is none"),

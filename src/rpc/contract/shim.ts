@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The contract of a shim's socket.
+import * as z from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import {

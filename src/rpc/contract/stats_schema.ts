@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// Resource usage on the wire.
+import * as z from "zod";
 import { time } from "./schemas.ts";
 
 /** IO counters of one block device. */

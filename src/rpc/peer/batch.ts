@@ -2,6 +2,7 @@
 import type { JSONRPCResponse } from "json-rpc-2.0";
 import { responseText } from "../protocol/response_text.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
+import { textBytes } from "../protocol/text_bytes.ts";
 
 /** Requests that one batch may hold. */
 export const MAX_BATCH = 16_384;
@@ -14,7 +15,9 @@ export class Batch {
   readonly #send: (text: string) => void;
   readonly #onHeld: (delta: number) => void;
   #texts: string[] = [];
+  /** Length of the line. */
   #size = 2;
+  #held = 0;
   #open = 1;
 
   /**
@@ -42,7 +45,7 @@ export class Batch {
     if (--this.#open > 0 || this.#texts.length === 0) return;
     const text = `[${this.#texts.join(",")}]`;
     this.#texts = [];
-    this.#onHeld(2 - this.#size);
+    this.#onHeld(-this.#held);
     this.#send(text);
   }
 
@@ -51,6 +54,8 @@ export class Batch {
     const text = responseText(response, MAX_LINE - this.#size);
     this.#texts.push(text);
     this.#size += text.length + 1;
-    this.#onHeld(text.length + 1);
+    const bytes = textBytes(text) + 1;
+    this.#held += bytes;
+    this.#onHeld(bytes);
   }
 }

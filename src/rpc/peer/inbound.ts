@@ -20,6 +20,7 @@ import {
   refusal,
 } from "../protocol/messages.ts";
 import { responseText } from "../protocol/response_text.ts";
+import { textBytes } from "../protocol/text_bytes.ts";
 import { countValues } from "../protocol/value_count.ts";
 import { LongIntegerError, mayHaveLongInteger, parseJson } from "../json.ts";
 
@@ -45,8 +46,10 @@ export interface InboundHost {
 
 /** Requests are not read from a connection that has more than this to be written to it, bytes. */
 const PAUSE_QUEUE = 1024 * 1024;
-/** A connection with more than this to be written to it, bytes, is cut: only requests that were
- * begun before the pause can bring it there. */
+/**
+ * A connection with more than this to be written to it, bytes, is cut: only requests that were begun
+ * before the pause can bring it there.
+ */
 const MAX_REPLY_QUEUE = 256 * 1024 * 1024;
 /**
  * Requests are not read while those that run, and responses that wait for their batch, are longer
@@ -106,10 +109,11 @@ export class Inbound {
     if (values > MAX_VALUES && this.#host.limitValues) {
       return this.#refuse("InvalidRequest", `a line holds more than ${MAX_VALUES} values`);
     }
-    const size = line.length + values * VALUE_BYTES;
+    let size: number;
     let message: unknown;
     try {
       const text = decoder.decode(line);
+      size = textBytes(text) + values * VALUE_BYTES;
       if (
         values > MAX_VALUES_OF_DIGITS && this.#host.limitValues && mayHaveLongInteger(text)
       ) {

@@ -186,6 +186,15 @@ export class Peer implements Disposable {
 
   async #read(): Promise<void> {
     const reader = new LineReader(MAX_LINE, this.#account);
+    try {
+      await this.#readLines(reader);
+    } finally {
+      // Not `using`, which Node 20 does not know.
+      reader[Symbol.dispose]();
+    }
+  }
+
+  async #readLines(reader: LineReader): Promise<void> {
     let buffer = new Uint8Array(FIRST_BUFFER);
     while (!this.#isClosed) {
       const count = await this.#conn.read(buffer);

@@ -308,13 +308,75 @@ Deno.test("Peer: requests beyond maxInFlight get ResourceExhausted, those that r
   const answers = readMessages(near);
   await writeAll(
     near,
-    new TextEncoder().encode([1, 2, 3].map((id) => request(id, "wait") + "\n").join("")),
+    new TextEncoder().encode(
+      [1, 2, 3].map((id) => request(id, "wait") + "\n").join("") +
+        '{"jsonrpc":"2.0","method":"wait"}\n',
+    ),
   );
   await until("two calls are in flight", () => peer.inFlight === 2);
   near.closeWrite();
   gate.resolve();
   const kinds = (await answers).map((answer) => errorOf(answer).kind);
   assert.deepEqual(kinds, ["ResourceExhausted", undefined, undefined]);
+});
+
+Deno.test("Peer: what a request holds is free again once it has been answered", async () => {
+  const [a, b] = memoryPair(1024 * 1024);
+  using _server = new Peer(b, { onError: ignore, handlers: { take: () => "taken" } });
+  using peer = new Peer(a, { onError: ignore });
+  const params = "x".repeat(12 * 1024 * 1024);
+  // More in all than may be held at a time.
+  for (let round = 0; round < 7; round++) assert.equal(await peer.call("take", params), "taken");
+});
+
+Deno.test("Peer: what the answers of a batch hold is free again once they are sent", async () => {
+  const [near, far] = memoryPair(1024 * 1024);
+  const text = "x".repeat(12 * 1024 * 1024);
+  using _peer = new Peer(far, { onError: ignore, handlers: { give: () => text } });
+  const answers = await exchange(near, ...Array(7).fill(`[${request(1, "give")}]`));
+  assert.equal(answers.length, 7);
+});
+
+Deno.test("Peer: the error of a call is not taken for the reason of an end that comes later", async () => {
+  const [a, b] = memoryPair();
+  const fail = () => {
+    throw new NotFoundError("no container c1");
+  };
+  using server = new Peer(b, { onError: ignore, handlers: { fail } });
+  using peer = new Peer(a, { onError: ignore });
+  await assert.rejects(peer.call("fail"), NotFoundError);
+  server.close();
+  await peer.closed;
+  const message = "cannot call fail: the connection is closed";
+  await assert.rejects(peer.call("fail"), { kind: "Unavailable", message });
+});
+
+Deno.test("Peer: of a very long method name only the beginning is sent back", async () => {
+  const [near, far] = memoryPair();
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
+  const [answer] = await exchange(near, request(1, "x".repeat(100_000)));
+  assert.equal(errorOf(answer).kind, "MethodNotFound");
+  assert.ok(JSON.stringify(answer).length < 1000);
+});
+
+Deno.test("Peer: that the connection is gone is no error to log, any other failure to read is", async () => {
+  for (
+    const [error, logged] of [
+      [new Deno.errors.ConnectionReset("gone"), 0],
+      [new Deno.errors.BadResource("closed"), 0],
+      [new TypeError("a bug"), 1],
+    ] as const
+  ) {
+    const errors: unknown[] = [];
+    const conn = {
+      read: () => Promise.reject(error),
+      write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+      close: () => {},
+    };
+    using peer = new Peer(conn, { onError: (_, error) => errors.push(error) });
+    await peer.closed;
+    assert.equal(errors.length, logged, error.name);
+  }
 });
 
 Deno.test("Peer: requests of an end that does not read its answers are left unread", async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Turns errors into JSON-RPC error objects and back.
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { BerthError, ERROR_CLASSES, ERROR_CODES, InvalidParamsError } from "../errors.ts";
 import { isRecord } from "../is_record.ts";

@@ -16,7 +16,7 @@ const KEPT_BUFFER = 64 * 1024;
  * Cuts a stream of bytes into lines. It is given a chunk, then asked for lines until it has none:
  * that lets a caller stop between two lines. Never holds more than one chunk and one line.
  */
-export class LineReader {
+export class LineReader implements Disposable {
   readonly #max: number;
   readonly #account: ByteAccount;
   #chunk = new Uint8Array(0);
@@ -24,6 +24,8 @@ export class LineReader {
   /** The beginning of a line whose end has not come yet: the first #length bytes. */
   #partial = new Uint8Array(0);
   #length = 0;
+  /** The buffer of the line that was returned last, if it is not kept. */
+  #spent = new Uint8Array(0);
   /** Inside a line that was reported as too long. */
   #skipping = false;
 
@@ -54,6 +56,7 @@ export class LineReader {
    * holds until the next call of any method.
    */
   next(): Uint8Array<ArrayBuffer> | typeof TOO_LONG | undefined {
+    this.#spent = resized(this.#spent, 0);
     if (this.#skipping && !this.#skip()) return undefined;
     const chunk = this.#chunk;
     const start = this.#start;
@@ -76,6 +79,12 @@ export class LineReader {
     return this.#length === 0 ? undefined : this.#take();
   }
 
+  /** Frees its memory at once. Nothing may be called any more. */
+  [Symbol.dispose](): void {
+    resized(this.#spent, 0);
+    resized(this.#partial, 0);
+  }
+
   /** Passes over the rest of a line that is too long. Returns whether its end was found. */
   #skip(): boolean {
     const newline = this.#chunk.indexOf(NEWLINE, this.#start);
@@ -88,11 +97,10 @@ export class LineReader {
     const length = this.#length + bytes.length;
     if (length > this.#partial.length) {
       // Doubled, so that a line which comes byte by byte is not copied for each of them.
-      const larger = new Uint8Array(
-        Math.max(length, Math.min(this.#partial.length * 2, this.#max)),
-      );
-      larger.set(this.#partial.subarray(0, this.#length));
-      this.#keep(larger);
+      const size = Math.max(length, Math.min(this.#partial.length * 2, this.#max));
+      const more = size - this.#partial.length;
+      this.#partial = resized(this.#partial, size);
+      this.#account.add(more);
     }
     this.#partial.set(bytes, this.#length);
     this.#length = length;
@@ -106,12 +114,21 @@ export class LineReader {
 
   #forget(): void {
     this.#length = 0;
-    if (this.#partial.length > KEPT_BUFFER) this.#keep(new Uint8Array(0));
+    if (this.#partial.length <= KEPT_BUFFER) return;
+    this.#account.add(-this.#partial.length);
+    this.#spent = this.#partial;
+    this.#partial = new Uint8Array(0);
   }
+}
 
-  #keep(buffer: Uint8Array<ArrayBuffer>): void {
-    const more = buffer.length - this.#partial.length;
-    this.#partial = buffer;
-    this.#account.add(more);
-  }
+/**
+ * Returns `bytes` in a buffer of another size. The old one, which must not be used any more, is freed
+ * at once, and not when V8 collects garbage; Node 20 cannot do that.
+ */
+function resized(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  if (bytes.length === size) return bytes;
+  if ("transfer" in bytes.buffer) return new Uint8Array(bytes.buffer.transfer(size));
+  const copy = new Uint8Array(size);
+  copy.set(bytes.subarray(0, size));
+  return copy;
 }

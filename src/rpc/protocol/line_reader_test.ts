@@ -93,3 +93,28 @@ Deno.test("LineReader keeps nothing of a line that is too long", () => {
   assert(Deno.memoryUsage().external - before < 32 * 1024 * 1024);
   assert.equal(reader.end(), undefined);
 });
+
+Deno.test("LineReader frees at once what a line has outgrown or left behind, not when V8 collects", () => {
+  const chunk = new Uint8Array(64 * 1024).fill(120);
+  const reader = new LineReader();
+  const receive = () => {
+    for (let i = 0; i < 128; i++) { // 8 MiB
+      reader.feed(chunk);
+      assert.equal(reader.next(), undefined);
+    }
+  };
+  const before = Deno.memoryUsage().external;
+  const assertHolds = (mebibytes: number) => {
+    const held = (Deno.memoryUsage().external - before) / 1024 / 1024;
+    assert(held < mebibytes + 1, `${held} MiB`);
+  };
+  receive();
+  assertHolds(8);
+  reader.feed(new TextEncoder().encode("\n"));
+  assert.equal((reader.next() as Uint8Array).length, 8 * 1024 * 1024);
+  assert.equal(reader.next(), undefined);
+  assertHolds(0);
+  receive();
+  reader[Symbol.dispose]();
+  assertHolds(0);
+});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ByteBudget } from "./byte_budget.ts";
 import type { ByteAccount } from "./byte_budget.ts";
+import { textBytes } from "./text_bytes.ts";
 
 /** Where a {@linkcode LineWriter} writes: like a `Deno.Conn`, it may take only part of the bytes. */
 export interface ByteSink {
@@ -48,7 +49,7 @@ export class LineWriter {
     this.#account = account;
   }
 
-  /** Bytes that are not written yet; text that is not encoded yet counts one per UTF-16 unit. */
+  /** Bytes that are not written yet; text that is not encoded yet counts as {@linkcode textBytes}. */
   get queuedBytes(): number {
     return this.#queued;
   }
@@ -57,7 +58,7 @@ export class LineWriter {
   write(line: string): void {
     if (this.#closed) return;
     this.#lines.push(line);
-    this.#count(line.length + 1);
+    this.#count(textBytes(line) + 1);
     if (this.#busy) return;
     this.#busy = true;
     queueMicrotask(() => this.#flush());
@@ -94,10 +95,11 @@ export class LineWriter {
 
   /** Writes a text piece by piece, so that the bytes of a long one are never held as a whole. */
   async #writeText(text: string): Promise<void> {
+    const perUnit = textBytes(text) / text.length;
     for (let start = 0; start < text.length && !this.#closed;) {
       const end = endOfPiece(text, start);
       const bytes = this.#encode(text.slice(start, end));
-      this.#count(bytes.length - (end - start));
+      this.#count(bytes.length - perUnit * (end - start));
       start = end;
       await this.#writeAll(bytes);
     }
@@ -121,9 +123,11 @@ export class LineWriter {
     for (let size = 0; count < lines.length && size < BATCH; count++) size += lines[count]!.length;
     if (count === lines.length) this.#lines = [];
     else this.#lines = lines.slice(count);
-    if (count === 1) return lines[0] + "\n";
     if (count < lines.length) lines.length = count;
-    return lines.join("\n") + "\n";
+    const text = lines.join("\n") + "\n";
+    // One wide character makes the whole text wide.
+    this.#count(textBytes(text) - lines.reduce((sum, line) => sum + textBytes(line) + 1, 0));
+    return text;
   }
 
   async #writeAll(bytes: Uint8Array): Promise<void> {

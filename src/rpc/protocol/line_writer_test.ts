@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ByteBudget } from "./byte_budget.ts";
 import { LineWriter } from "./line_writer.ts";
 
 /** Takes at most `sizes[i]` bytes at the i-th write, then all. */
@@ -63,6 +64,26 @@ Deno.test("LineWriter puts the lines of one tick into one write", async () => {
   for (let i = 0; i < 100; i++) writer.write(`line ${i}`);
   await writer.drain();
   assert.equal(sink.writes, 1);
+});
+
+Deno.test("LineWriter counts text as V8 holds it, and as bytes once it is encoded", async () => {
+  const sink = new SlowSink();
+  sink.hold();
+  const account = new ByteBudget().open(() => {});
+  const writer = new LineWriter(sink, fail, account);
+  const held = () => [writer.queuedBytes, account.bytes];
+  writer.write("é".repeat(99));
+  assert.deepEqual(held(), [100, 100]);
+  writer.write("…".repeat(99));
+  assert.deepEqual(held(), [299, 299]);
+  // One write for both.
+  await Promise.resolve();
+  assert.deepEqual(held(), [199 + 298, 199 + 298]);
+  writer.write("…");
+  assert.deepEqual(held(), [500, 500]);
+  sink.release();
+  await writer.drain();
+  assert.deepEqual(held(), [0, 0]);
 });
 
 Deno.test("LineWriter.drain resolves once no more than the limit is queued", async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Builds JSON-RPC messages, and tells them apart.
 import { createJSONRPCErrorResponse, isJSONRPCID } from "json-rpc-2.0";
 import type {
   JSONRPCErrorResponse,

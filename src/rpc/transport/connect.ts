@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Connects to Unix sockets.
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { messageOf } from "../error_text.ts";
@@ -13,6 +14,16 @@ export interface ConnectSocketOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/**
+ * Names of the errnos of a connection that fails because no process listens (unix(7)). ECONNRESET: the
+ * process ended, or listened no more, before it had accepted the connection.
+ */
+export const NOBODY_LISTENS: ReadonlySet<unknown> = new Set([
+  "ENOENT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+]);
+
 /** Pause before connecting again while the listener's queue is full, milliseconds. */
 const RETRY_MS = 20;
 
@@ -20,8 +31,8 @@ const RETRY_MS = 20;
  * Connects to a Unix socket by `open`, again and again while the listener's queue is full. `name` is
  * what error messages call the other end.
  *
- * Rejects with {@linkcode UnavailableError} when no process listens (no such file, connection refused):
- * `data.errno` is then "ENOENT" or "ECONNREFUSED". Rejects with {@linkcode DeadlineExceededError} when
+ * Rejects with {@linkcode UnavailableError} when no process listens: `data.errno` is then one of
+ * {@linkcode NOBODY_LISTENS}. Rejects with {@linkcode DeadlineExceededError} when
  * a process listens but does not accept within `timeoutMs`, and with {@linkcode ResourceExhaustedError}
  * when this process cannot connect for lack of files or memory, which says nothing of the other end.
  */
@@ -63,7 +74,7 @@ export async function connectSocket(
 function unavailable(name: string, cause: unknown, code: unknown): UnavailableError {
   const why = code === "ENOENT"
     ? "no such socket"
-    : code === "ECONNREFUSED"
+    : NOBODY_LISTENS.has(code)
     ? "nobody listens there"
     : messageOf(cause);
   const data = typeof code === "string" ? { errno: code } : {};

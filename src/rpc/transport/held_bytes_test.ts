@@ -87,3 +87,14 @@ Deno.test("held bytes: answers that wait for the rest of their batch count as he
     await assertServes(server);
   });
 });
+
+Deno.test("held bytes: text that is not Latin-1 counts two bytes a character, as V8 holds it", async () => {
+  const params = ["x".repeat(3 * MIB) + "…"];
+  const call = (method: string) => ({ jsonrpc: "2.0", id: 1, method, params });
+  for (const request of [call("wait"), call("echo"), [call("echo"), call("wait")]]) {
+    await withServer(async (server, _complaints, budget) => {
+      using _stalled = await stalled(server.path, 1, `${JSON.stringify(request)}\n`);
+      await until("the text is counted", () => budget.used > 5 * MIB);
+    });
+  }
+});

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // Waits of what also runs in Node, where a timeout signal, of which src/linux/event_loop/timer.ts
 // makes its timers, would not keep the event loop going.
 

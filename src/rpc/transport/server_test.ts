@@ -5,12 +5,13 @@ import { ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { dial, typedClient } from "./dial.ts";
 import { method } from "../contract/method.ts";
 import { bindContract } from "../contract/bind.ts";
+import { paramSchemas } from "../contract/json_schema.ts";
 import type { Handlers } from "../peer/handler.ts";
 import type { Peer } from "../peer/peer.ts";
 import { Server } from "./server.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { ignore, readMessages, writeAll } from "../peer/peer_testing.ts";
-import { z } from "zod";
+import * as z from "zod";
 
 const handlers: Handlers = {
   echo: (params) => params,
@@ -262,7 +263,9 @@ Deno.test("typedClient has the contract's types", async () => {
   } as const;
   await using _server = await Server.listen(`${dir.path}/s`, {
     onError: ignore,
-    handlers: bindContract(contract, { "text.length": ({ text }) => ({ length: text.length }) }),
+    handlers: bindContract<typeof contract>(paramSchemas(contract), {
+      "text.length": ({ text }) => ({ length: text.length }),
+    }),
   });
   using peer = await dial(`${dir.path}/s`, { onError: ignore });
   const client = typedClient<typeof contract>(peer);

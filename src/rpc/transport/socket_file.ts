@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Binds Unix sockets, and removes their files.
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { FailedPreconditionError } from "../errors.ts";
+import { NOBODY_LISTENS } from "./connect.ts";
 
 /** How the directory is called in which a socket is bound before it is moved to its place. */
 const BIND_PREFIX = ".bind-";
@@ -31,7 +34,7 @@ export async function refuseIfTaken(path: string): Promise<void> {
   const there = ifThere(() => Deno.lstatSync(path));
   if (there === undefined) return;
   if (!there.isSocket) {
-    throw new FailedPreconditionError(`cannot listen on ${path}: it is there and is no socket`);
+    throw new FailedPreconditionError(`cannot listen on ${path}: it exists and is not a socket`);
   }
   if (await isServed(path)) {
     throw new FailedPreconditionError(`cannot listen on ${path}: another process answers there`);
@@ -50,8 +53,7 @@ export async function isServed(path: string): Promise<boolean> {
   } catch (error) {
     // EAGAIN: a listener that is too busy to accept is still a listener.
     if (error instanceof Deno.errors.WouldBlock) return true;
-    if (error instanceof Deno.errors.ConnectionRefused) return false;
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (NOBODY_LISTENS.has(errnoNameOf(error))) return false;
     throw error;
   }
 }

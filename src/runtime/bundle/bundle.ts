@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { failpoint } from "../../failpoint.ts";
-import {
-  BUNDLE_FORMAT,
-  bundlePaths,
-  readJson,
-  tryReadJson,
-  writeJsonAtomic,
-} from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson, tryReadJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import type {
   BundlePaths,
   BundleRecord,

@@ -4,7 +4,7 @@ import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { cgroupAt, findCgroup, remove, removeIfEmpty } from "../../linux/cgroup/cgroup.ts";
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Bundle } from "./bundle.ts";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { BUNDLE_FORMAT, bundlePaths, tryReadJson } from "../../oci/bundle_layout.ts";
+import { baseName } from "../../linux/fs/path_names.ts";
+import { BUNDLE_FORMAT, bundlePaths } from "../../oci/bundle_layout.ts";
+import { tryReadJson } from "../../oci/json_file.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 
@@ -14,7 +16,7 @@ export function lostRecord(
   runtime: Pick<BundleRecord, "runtime" | "runtimeRoot">,
   instanceOf: (id: string) => string | undefined,
 ): BundleRecord {
-  const id = dir.slice(dir.lastIndexOf("/") + 1);
+  const id = baseName(dir);
   return {
     ...runtime,
     format: BUNDLE_FORMAT,

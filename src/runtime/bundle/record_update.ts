@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 
 type Json = Readonly<Record<string, unknown>>;

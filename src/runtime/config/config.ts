@@ -3,6 +3,7 @@ import { parse, stringify, TomlError } from "smol-toml";
 import type { ConfigFlags } from "../../daemon_command.ts";
 import { configSchema, type FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
+import { hasSystemd } from "../../linux/cgroup/driver.ts";
 import { readSeccompProfile } from "../../oci/seccomp/read_profile.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -23,7 +24,7 @@ export class ConfigError extends Error {
  * Reads the config file, puts the flags over it and fills in defaults.
  *
  * @throws {ConfigError} if the file cannot be read or is not TOML, a key is unknown, or a value is
- *   not what it has to be.
+ *   not what it has to be, or cannot work on this machine.
  */
 export function loadConfig(flags: ConfigFlags = {}): Config {
   const file = flags.config ?? DEFAULT_CONFIG_FILE;
@@ -36,6 +37,11 @@ export function loadConfig(flags: ConfigFlags = {}): Config {
   }
   const config = fromFlags.data;
   checkSeccomp(file, config.runtime.seccomp);
+  if (config.runtime.cgroup_driver === "systemd" && !hasSystemd()) {
+    throw invalid(file, [
+      'runtime.cgroup_driver: "systemd" is not the init system of this machine',
+    ]);
+  }
   const path = config.socket.path ?? `${config.state}/berth.sock`;
   return { ...config, socket: { ...config.socket, path } };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
+import { exists } from "../../linux/fs/exists.ts";
 import { ConfigError, formatConfig, loadConfig } from "./config.ts";
 import type { ConfigFlags } from "../../daemon_command.ts";
 import { configSchema } from "./schema.ts";
@@ -168,6 +169,13 @@ Deno.test("loadConfig: a seccomp profile that cannot be used is named with its l
   } finally {
     Deno.removeSync(profile);
   }
+});
+
+Deno.test("loadConfig: the cgroup driver systemd is refused where systemd is not the init system", () => {
+  const load = () => complaint('[runtime]\ncgroup_driver = "systemd"');
+  const why = 'FILE: runtime.cgroup_driver: "systemd" is not the init system of this machine';
+  if (exists("/run/systemd/system")) assert.throws(load, /the config was taken/);
+  else assert.equal(load(), why);
 });
 
 Deno.test("config: every key has a description for the reference", () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema } from "./schema.ts";
 
 /** Returns a message that names the key, the fault and the expected value. */

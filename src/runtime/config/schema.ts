@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import * as z from "zod";
 import { firstInTheWay, isSubnet, isUsable } from "./subnet.ts";
 
 // Every key has a description: the reference page of the config is generated from this schema.
@@ -44,7 +44,7 @@ const runtime = z.strictObject({
     "Default OCI runtime: a name in PATH, or a path.",
   ),
   cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().describe(
-    "What makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, as `/berth-…/ID`; `systemd`, as scopes `berth-…-ID.scope` in `system.slice`, with a part that tells state directories apart. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
+    "What makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, as `/berth-…/ID`; `systemd`, as scopes `berth-…-ID.scope` in `system.slice`, with a part that tells state directories apart, which needs systemd as the init system. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
   ),
   no_shim: z.boolean().default(false).describe(
     "Serve containers inside the daemon, without shim processes. Exits that happen while no daemon is running are not observed.",

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// A container as its cgroup: processes, figures, monitors.
 import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import {
   freezerState,
@@ -117,7 +116,7 @@ export class ContainerCgroup {
     const { bundle: { id }, processes: { status } } = this.#options;
     if (this.#cgroup === undefined || status === "stopped") {
       throw new FailedPreconditionError(
-        `container ${id} is ${status}: it has no figures to read`,
+        `container ${id} is ${status}: it has no statistics to read`,
         { data: { id } },
       );
     }
@@ -129,7 +128,7 @@ export class ContainerCgroup {
    */
   #readStats(cgroup: Cgroup): CgroupStats {
     const stats = readStats(cgroup);
-    // After them: a kill that they count is published, too.
+    // After the read: a kill that the statistics count is published, too.
     this.pollMonitors();
     const { memory } = stats;
     if (memory?.oomKills !== undefined) {

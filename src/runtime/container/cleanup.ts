@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Removes the remains of a container, also without the help of its shim.
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
@@ -17,7 +16,7 @@ import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
-import { copyLeftOutput } from "./left_output.ts";
+import { copyOrphanedOutput } from "./orphaned_output.ts";
 import { removeOwnDirs, removeRecordedDirs } from "../create/own_dirs.ts";
 import { reapOrphanedCreate, startedByShim } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
@@ -38,7 +37,10 @@ export interface ContainerCleanupOptions {
   readonly context: ContainerContext;
 }
 
-/** Removes all that a container leaves. Each step may be repeated until it works. */
+/**
+ * Removes all that a container leaves, also without its shim. Each step can be repeated until it
+ * works.
+ */
 export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
   /** Pids of the processes that were alive when they were to be killed, over all attempts. */
@@ -67,7 +69,7 @@ export class ContainerCleanup {
     await context.shims.kill(bundle);
     await failpointAsync("cleanup.shim-killed");
     // With no_shim the daemon itself has them open.
-    const left = context.config.runtime.no_shim ? undefined : await copyLeftOutput(bundle);
+    const left = context.config.runtime.no_shim ? undefined : await copyOrphanedOutput(bundle);
     try {
       await this.#destroyProcesses();
     } finally {
@@ -164,7 +166,7 @@ export class ContainerCleanup {
     throw new FailedPreconditionError(
       `container ${bundle.id}: its bundle cannot be removed yet: ` +
         `${messageOf(last)}; ` +
-        "delete it again once that is no longer so",
+        "delete it again when the cause is gone",
       { cause: last, data: { id: bundle.id } },
     );
   }
@@ -202,7 +204,7 @@ export class ContainerCleanup {
         return;
       } catch (error) {
         last = error;
-        // It has had its time.
+        // The plugin has had its time.
         if (error instanceof DeadlineExceededError) break;
       }
       await delay();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The parts of the daemon that its containers use.
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Creates a container with its shim, and rolls a failed create back.
-import { occupiedAncestor } from "../../linux/cgroup/cgroup.ts";
 import { failpointAsync } from "../../failpoint.ts";
 import {
   BerthError,
   DeadlineExceededError,
-  FailedPreconditionError,
   RuntimeError,
   UnavailableError,
 } from "../../rpc/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
-import { isShimResponse, isShimTimeout } from "../shims/errors.ts";
+import { isShimResponse, isShimTimeout } from "../shims/shim_errors.ts";
+import { occupiedParentError } from "../create/cgroup_claim.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -47,7 +46,7 @@ export async function createContainer(
     cgroup.resolveLater();
   } catch (error) {
     await rollBack(parts, deletion, error);
-    // It is between shim and daemon alone; see `shim.create`.
+    // This member is for shim and daemon alone; see `shim.create`.
     if (error instanceof BerthError) delete error.data["undone"];
     throw explained(parts, error);
   }
@@ -60,16 +59,8 @@ export async function createContainer(
 function explained({ bundle: { id, record } }: ContainerParts, error: unknown): unknown {
   if (!(error instanceof RuntimeError) || !/cgroup/i.test(error.message)) return error;
   const path = record.cgroupsPath;
-  const occupied = path === undefined ? undefined : occupiedAncestor(path);
-  if (occupied === undefined) return error;
-  return new FailedPreconditionError(
-    `container ${id}: the cgroup ${occupied.dir}, above its own, holds processes itself ` +
-      `(${
-        occupied.pids.slice(0, 5).join(", ")
-      }), so on cgroup v2 none below it can be limited: move ` +
-      `them to a cgroup of their own, or name another parent (linux.cgroupsPath, --cgroup-parent)`,
-    { cause: error, data: error.data },
-  );
+  if (path === undefined) return error;
+  return occupiedParentError(id, path, { cause: error, data: error.data }) ?? error;
 }
 
 /**
@@ -86,12 +77,14 @@ async function rollBack(
     if (await undoneByShim(parts, cause)) {
       life.delete(undefined);
       await deletion.detachShim();
-      // Of a canceled create the shim does not say what it has failed to undo: nobody waits for its answer.
-      const isLeft = cause instanceof BerthError && cause.data["undone"] === false;
-      if (isLeft || creation.signal.aborted) await cleanup.deleteFromRuntime();
+      // Of a create that was canceled or took too long the shim does not say what it has failed to undo:
+      // nobody waits for its answer.
+      const isUndone = !creation.signal.aborted && isShimResponse(cause) &&
+        cause.data["undone"] !== false;
+      if (!isUndone) await cleanup.deleteFromRuntime();
       await deletion.finish();
     } else {
-      await deletion.removeWithoutShim();
+      await deletion.cleanUpUncounted();
     }
   } catch (error) {
     logFailure(
@@ -102,7 +95,7 @@ async function rollBack(
       { id: bundle.id },
     );
     context.owner.cleanupPending(bundle);
-    deletion.removeInBackground();
+    deletion.cleanUpInBackground();
   }
 }
 
@@ -150,7 +143,7 @@ export async function waitUntilCreated(
     const now = await client.call("shim.state", {}, signal === undefined ? {} : { signal });
     if (now.status !== "creating") return now;
     const waited = performance.now() - begun;
-    // Each time: the shim may call it only now.
+    // In every round, since the shim may call the runtime only now.
     if (waited >= boundMs) await reapOrphanedCreate(bundle, 0);
     if (waited >= boundMs + answer || !await delay(signal)) break;
   }

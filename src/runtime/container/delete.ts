@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Deletes a container by its shim, with force also without.
 import { failpointAsync } from "../../failpoint.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
@@ -9,7 +8,7 @@ import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecovery } from "./recovery.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import type { ShimCallOptions, ShimClient } from "../shims/shim_client.ts";
-import { isShimResponse } from "../shims/errors.ts";
+import { isShimResponse } from "../shims/shim_errors.ts";
 
 /** How long a forced delete waits for the shim to show that it answers, in milliseconds. */
 const FORCE_AFTER = 2_000;
@@ -34,7 +33,7 @@ export async function deleteContainer(
   recovery: ContainerRecovery,
   force: boolean,
 ): Promise<Removal> {
-  const result = await remove(parts, deletion, recovery, force);
+  const result = await deleteInstance(parts, deletion, recovery, force);
   const { bundle: { id }, cleanup: { networkLeft } } = parts;
   if (result !== undefined) return networkLeft === undefined ? result : { ...result, networkLeft };
   const except = networkLeft === undefined
@@ -46,7 +45,7 @@ export async function deleteContainer(
   );
 }
 
-async function remove(
+async function deleteInstance(
   parts: ContainerParts,
   deletion: ContainerDeletion,
   recovery: ContainerRecovery,
@@ -64,7 +63,7 @@ async function remove(
       return await deletion.finish(force);
     case "cleaning-up":
       // It is being removed already; this is as good a time to try again as any.
-      return await deletion.removeAll(force);
+      return await deletion.cleanUp(force);
   }
   const { isAlive, status } = processes;
   if (!force && isAlive) {
@@ -76,7 +75,7 @@ async function remove(
   const { client } = life;
   if (client === undefined) {
     if (!force) throw life.unreachable();
-    return await deletion.removeByForce();
+    return await deletion.cleanUpByForce();
   }
   try {
     if (force) await seeThatItAnswers(parts, client);
@@ -88,14 +87,14 @@ async function remove(
     await failpointAsync("delete.shim-deleted");
     life.delete(result);
   } catch (error) {
-    if (force && !isShimResponse(error)) return await deletion.removeByForce();
+    if (force && !isShimResponse(error)) return await deletion.cleanUpByForce();
     if (processes.exit === undefined) cgroup.startMonitors();
     throw recovery.translateShimError(client, error);
   }
   return await deletion.finish(force);
 }
 
-/** With `force` also one that has started meanwhile, or whose start does not end. */
+/** Has the shim delete the container; with `force` also one that runs by now, or whose start hangs. */
 async function deleteByShim(
   parts: ContainerParts,
   client: ShimClient,
@@ -133,7 +132,7 @@ async function killInit(client: ShimClient): Promise<void> {
   }
 }
 
-/** A shim that does not even answer this would not delete anything either. */
+/** Calls the shim once: one that does not answer this would not delete anything either. */
 async function seeThatItAnswers(
   { bundle: { record } }: ContainerParts,
   client: ShimClient,

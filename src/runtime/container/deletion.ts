@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { removeLog } from "../create/log.ts";
-import { logFailure } from "../util/log_failure.ts";
+import { logFailuresOnce } from "../util/log_failure.ts";
 import type { ContainerParts } from "./parts.ts";
 
 /**
@@ -58,17 +59,17 @@ export class ContainerDeletion {
    *
    * @throws {BerthError} if the runtime fails, and other errors that prevent it.
    */
-  async removeAll(force = false): Promise<DeleteResult | undefined> {
-    const result = await this.removeWithoutShim(force);
+  async cleanUp(force = false): Promise<DeleteResult | undefined> {
+    const result = await this.cleanUpUncounted(force);
     this.#parts.context.hooks.cleanup();
     return result;
   }
 
   /**
-   * {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the
+   * {@linkcode cleanUp} of a create that has just failed: no dead shim's remains, for the
    * metrics.
    */
-  async removeWithoutShim(force = false): Promise<DeleteResult | undefined> {
+  async cleanUpUncounted(force = false): Promise<DeleteResult | undefined> {
     const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
     await cleanup.destroy();
@@ -85,12 +86,12 @@ export class ContainerDeletion {
   }
 
   /**
-   * As {@linkcode removeAll}, while the shim may be alive. When it throws it is gone on with in the
+   * As {@linkcode cleanUp}, while the shim may be alive. When it throws it is gone on with in the
    * background.
    */
-  async removeByForce(): Promise<DeleteResult | undefined> {
+  async cleanUpByForce(): Promise<DeleteResult | undefined> {
     try {
-      return await this.removeAll(true);
+      return await this.cleanUp(true);
     } catch (error) {
       this.#goOnInBackground();
       throw error;
@@ -109,28 +110,29 @@ export class ContainerDeletion {
    */
   #goOnInBackground(): void {
     this.#parts.bundle.recordRemoval();
-    this.removeInBackground();
+    this.cleanUpInBackground();
   }
 
   /** Treats the shim as dead and removes everything, with retries until it is gone. */
-  removeInBackground(): void {
+  cleanUpInBackground(): void {
     this.#parts.life.destroy();
-    void this.#removeUntilGone();
+    void this.#cleanUpUntilGone();
   }
 
-  async #removeUntilGone(): Promise<void> {
+  async #cleanUpUntilGone(): Promise<void> {
     if (this.#inBackground) return;
     this.#inBackground = true;
     const { bundle, context, life, lock } = this.#parts;
+    const log = logFailuresOnce();
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       {
         using _lock = await lock.acquire();
         if (life.phase === "gone") return;
         try {
-          await this.removeAll();
+          await this.cleanUp();
           return;
         } catch (error) {
-          logFailure("error", "container", "{id}: cleanup failed, will retry: {reason}", error, {
+          log("error", "container", "{id}: cleanup failed, will retry: {reason}", error, {
             id: bundle.id,
           });
         }
@@ -140,9 +142,15 @@ export class ContainerDeletion {
   }
 
   #release(result: DeleteResult | undefined): void {
-    const { bundle, cgroup, context, life } = this.#parts;
+    const { bundle, cgroup, context, life, processes } = this.#parts;
+    // The last step that can fail: a removal that is asked for again goes on with it.
+    context.owner.released(bundle);
     life.release(result);
     cgroup.stopMonitors();
-    context.owner.released(bundle);
+    // Of a create that came to nothing no exit tells.
+    const { id } = bundle;
+    processes.release(
+      new NotFoundError(`no container ${id}: its create was never finished`, { data: { id } }),
+    );
   }
 }

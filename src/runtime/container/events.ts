@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Publishes the events of one container.
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { exitOf, type ProcessExit, unseenExit } from "../../oci/process_exit.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";

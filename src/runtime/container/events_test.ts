@@ -11,7 +11,7 @@ import { ProcessTable } from "./process_table.ts";
 
 const at = "2026-01-01T00:00:00.000Z";
 
-function setUp(dir: string, beforeExit: () => void = () => {}) {
+function setUp(dir: string, beforeExit: () => void = () => {}, isResting = false) {
   const bundle = Bundle.create(`${dir}/c`, {
     format: BUNDLE_FORMAT,
     id: "c",
@@ -30,7 +30,7 @@ function setUp(dir: string, beforeExit: () => void = () => {}) {
   const acks: number[] = [];
   const events = new ContainerEvents({
     bundle,
-    isResting: false,
+    isResting,
     processes,
     log,
     network: () => undefined,
@@ -42,7 +42,7 @@ function setUp(dir: string, beforeExit: () => void = () => {}) {
     log[Symbol.dispose]();
     journal[Symbol.dispose]();
   };
-  return { events, processes, acks, log, journal, types, [Symbol.dispose]: close };
+  return { bundle, events, processes, acks, log, journal, types, [Symbol.dispose]: close };
 }
 
 function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = {}): ShimEvent {
@@ -88,6 +88,23 @@ Deno.test("ContainerEvents: what was taken over, and an exit that was published,
   set.events.ingest(event(4, "exit", { exitStatus: 0, exitedAt: at }));
   assert.deepEqual(set.types(), ["create", "exec-started", "exit", "exit"]);
   assert.equal(set.events.shimSeq, 4);
+  // Of those that were not published the shim need not tell again either.
+  assert.deepEqual(set.acks, [1, 2, 3, 4]);
+});
+
+Deno.test("ContainerEvents: the exits of execs that are not known come before that of init", () => {
+  using temp = new TempDir();
+  let before = 0;
+  using set = setUp(temp.path, () => before++);
+  set.events.ingest(event(1, "create"));
+  set.events.ingest(event(2, "exec-started", { execId: "e", pid: 8 }));
+  set.events.ingest(event(3, "exit", { exitStatus: 0, exitedAt: at }));
+  const exits = set.journal.read(2, 100);
+  assert.deepEqual(exits.map(({ execId, synthetic }) => [execId, synthetic]), [
+    ["e", true],
+    [undefined, undefined],
+  ]);
+  assert.equal(before, 1);
 });
 
 Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of what was killed", () => {
@@ -103,4 +120,38 @@ Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of wh
     exits.map(({ execId, exitStatusUnknown }) => [execId, exitStatusUnknown]),
     [["alive", undefined], ["gone", true], [undefined, true]],
   );
+  assert.deepEqual(exits.map(({ synthetic }) => synthetic), [true, true, true]);
+  assert.equal(exits[0]?.exitStatus, 137);
+  // For the next daemon.
+  assert.equal(set.bundle.exitRecord()?.exitStatusUnknown, true);
+});
+
+Deno.test("ContainerEvents.publishSyntheticExits: an exit that the shim has recorded is told as it was", () => {
+  using temp = new TempDir();
+  let before = 0;
+  using set = setUp(temp.path, () => before++);
+  set.events.publishSyntheticExits();
+  assert.deepEqual(set.types(), [], "nothing is told of what was not created");
+  set.events.ingest(event(1, "create"));
+  set.bundle.recordExit({ pid: 7, exitStatus: 3, exitedAt: at });
+  for (let round = 0; round < 2; round++) set.events.publishSyntheticExits(new Set([7]));
+  const [exit, ...others] = set.journal.read(1, 100);
+  assert.deepEqual([exit?.exitStatus, exit?.exitedAt, others, before], [3, at, [], 1]);
+});
+
+Deno.test("ContainerEvents.publishDelete: a delete is told once, and of nothing that was not created", () => {
+  using temp = new TempDir();
+  const deleted = { pid: 7, exitStatus: 3, exitedAt: at };
+  for (const [dir, isResting] of [["new", false], ["resting", true]] as const) {
+    Deno.mkdirSync(`${temp.path}/${dir}`);
+    using set = setUp(`${temp.path}/${dir}`, undefined, isResting);
+    set.events.publishDelete(deleted);
+    if (!isResting) {
+      assert.deepEqual(set.types(), []);
+      set.events.ingest(event(1, "create"));
+    }
+    for (let round = 0; round < 2; round++) set.events.publishDelete(deleted);
+    assert.deepEqual(set.types(), isResting ? ["delete"] : ["create", "delete"]);
+    assert.equal(set.events.deletePublished, true);
+  }
 });

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The phase of one container in the daemon; `states/life_states.ts` has the table.
 import {
   DeadlineExceededError,
   FailedPreconditionError,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { UnavailableError } from "../../rpc/errors.ts";
+import type { ShimStatus } from "../../rpc/contract/schemas.ts";
+import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
 import { type Action, type BeginPhase, type Phase, TRANSITIONS } from "../states/life_states.ts";
+import { CapturedLog } from "../util/log_testing.ts";
 import { ContainerLife } from "./life.ts";
 
 /** The model: by action, which phases it may come in, and where it leads. */
@@ -32,6 +34,18 @@ const MODEL: Readonly<Record<Action, { readonly [from in Phase]?: Phase }>> = {
     "cleaning-up": "cleaning-up",
   },
   release: { deleting: "gone", "cleaning-up": "gone" },
+};
+
+/** What clients see of the shim in each phase; while creating, once it is connected, that it is. */
+const STATUS: Readonly<Record<Phase, ShimStatus>> = {
+  creating: "connecting",
+  connecting: "connecting",
+  live: "connected",
+  unresponsive: "unavailable",
+  deleting: "gone",
+  "cleaning-up": "gone",
+  resting: "none",
+  gone: "gone",
 };
 
 /** A connection of which only its end matters. */
@@ -108,6 +122,8 @@ Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothi
         life.onLost(() => lost++);
         for (const action of actions) {
           const before = life.state;
+          const isConnected: boolean = phase === "creating" && client !== undefined;
+          assert.equal(life.shimStatus, isConnected ? "connected" : STATUS[phase]);
           let next: Phase | undefined = MODEL[action][phase];
           const loses = action === "lose" && client !== undefined;
           if (action === "lose" && !loses) continue;
@@ -162,7 +178,7 @@ Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothi
           assert.equal(life.phase, next, `${action} while ${phase}`);
           if (action === "connect") client = connected;
           else if (["lose", "reconnect", "give-up", "destroy", "release"].includes(action)) {
-            if (action !== "lose" && client !== undefined && !life.isEnding) {
+            if (action !== "lose" && client !== undefined) {
               assert.ok(client.isClosed, `${action} leaves the old connection open`);
             }
             client = undefined;
@@ -193,6 +209,106 @@ Deno.test("ContainerLife: a wait for the connection ends with whatever comes of 
     if (end === "destroy") life.destroy();
     await waiting;
   }
+});
+
+/** Returns whether `waiting` is done once what is under way has settled. */
+async function isDone(waiting: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  void waiting.then(() => done = true);
+  await turn();
+  return done;
+}
+
+Deno.test("ContainerLife.settled: a wait outlasts each attempt, and begins anew with a lost connection", async () => {
+  const { life } = begin("creating");
+  const client = new FakeClient();
+  await life.settled(0);
+  life.connect({ client: client.asClient, pid: 5 });
+  life.finishCreate();
+  client.close();
+  await turn();
+  assert.equal(life.phase, "connecting");
+  const first = life.settled(60_000);
+  assert.equal(await isDone(first), false);
+  life.reconnect();
+  const second = life.settled(60_000);
+  assert.equal(await isDone(Promise.race([first, second])), false);
+  life.giveUp(new Error("no answer"));
+  await Promise.all([first, second]);
+  life.reconnect();
+  await life.settled(1);
+  assert.equal(life.phase, "connecting", "a wait is bounded");
+});
+
+/** Returns what is logged while `act` runs. */
+function logOf(act: () => void): string[] {
+  using log = new CapturedLog();
+  act();
+  return log.lines;
+}
+
+Deno.test("ContainerLife: an illegal transition is logged, whatever its caller does with the error", () => {
+  const { life } = begin("connecting");
+  assert.deepEqual(logOf(() => assert.throws(() => life.release(RESULT), IllegalTransitionError)), [
+    "error berth.container: c: container c: illegal transition: release to gone while connecting",
+  ]);
+});
+
+Deno.test("ContainerLife.giveUp: a reason is logged once, and again when the shim was there in between", () => {
+  const { life } = begin("connecting");
+  const line = (reason: string) => `warning berth.shim: c: its shim does not answer: ${reason}`;
+  const giveUp = (reason: string) => logOf(() => life.giveUp(new Error(reason)));
+  assert.deepEqual(giveUp("slow"), [line("slow")]);
+  assert.deepEqual(giveUp("slow"), []);
+  assert.deepEqual(giveUp("slower"), [line("slower")]);
+  const client = new FakeClient().asClient;
+  life.reconnect();
+  life.connect({ client, pid: 5 });
+  life.takeOver(client);
+  assert.deepEqual(giveUp("slower"), [line("slower")]);
+});
+
+Deno.test("ContainerLife.cancelConnect: it cancels the attempt that is under way, and nothing else", () => {
+  const { life } = begin("connecting");
+  assert.equal(life.shimPid, 0);
+  const first = life.reconnect();
+  const second = life.reconnect();
+  life.connect({ client: new FakeClient().asClient, pid: 5 });
+  life.cancelConnect();
+  assert.equal(first.aborted, false);
+  assert.ok(second.reason instanceof UnavailableError);
+  assert.equal(life.shimPid, 5);
+  life.giveUp(new Error("no answer"));
+  life.cancelConnect();
+  assert.equal(life.phase, "unresponsive");
+});
+
+Deno.test("ContainerLife.unreachable: the error says why there is no connection, and what to do", () => {
+  const told = (life: ContainerLife) => {
+    const { kind, message, data } = life.unreachable();
+    return [kind, message.replace("container c", ""), data["shim"]];
+  };
+  assert.deepEqual(told(begin("resting").life), [
+    ...["FailedPrecondition", " is stopped: start it first", undefined],
+  ]);
+  const { life } = begin("connecting");
+  assert.deepEqual(told(life), [
+    ...["Unavailable", ": its shim is not connected yet; try again in a moment", "connecting"],
+  ]);
+  for (
+    const [error, kind] of [
+      [new DeadlineExceededError("slow"), "DeadlineExceeded"],
+      [new UnavailableError("slow"), "Unavailable"],
+    ] as const
+  ) {
+    life.giveUp(error);
+    const why = ": its shim does not answer (slow); delete it with force to remove it";
+    assert.deepEqual(told(life), [kind, why, "unavailable"]);
+  }
+  life.destroy();
+  assert.deepEqual(told(life), [
+    ...["Unavailable", ": its shim is gone and it is being cleaned up", "gone"],
+  ]);
 });
 
 Deno.test("ContainerLife: a connection that ends as the daemon stops changes nothing", async () => {

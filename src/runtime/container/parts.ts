@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Makes the parts that one container consists of.
 import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerListener } from "../shims/shim_manager.ts";
 import { Mutex } from "../util/locks.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
-import { NotFoundError } from "../../rpc/errors.ts";
+import { type BerthError, NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerStatus, ExecState } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { type InstanceEvent, InstanceState } from "../events/instance_state.ts";
@@ -12,7 +12,9 @@ import { type InstanceEvent, InstanceState } from "../events/instance_state.ts";
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");
-  readonly #waiters = new Map<string, Set<(exit: ProcessExit) => void>>();
+  readonly #waiters = new Map<string, Set<PromiseWithResolvers<ProcessExit>>>();
+  /** The error of waits for what cannot end any more. */
+  #gone: BerthError | undefined;
 
   get status(): ContainerStatus {
     return this.#state.status;
@@ -93,10 +95,15 @@ export class ProcessTable {
   #wake(execId: string | undefined): void {
     const exit = this.#exitOf(execId);
     if (exit === undefined) return;
-    const key = execId ?? "";
-    const waiters = this.#waiters.get(key);
-    this.#waiters.delete(key);
-    for (const resolve of waiters ?? []) resolve(exitOf(exit));
+    for (const { resolve } of this.#waiters.get(execId ?? "") ?? []) resolve(exitOf(exit));
+  }
+
+  /** Rejects the waits for what has not ended, also later ones: nothing is left that could end. */
+  release(error: BerthError): void {
+    this.#gone = error;
+    for (const waiters of this.#waiters.values()) {
+      for (const { reject } of waiters) reject(error);
+    }
   }
 
   /** Forgets an exec. */
@@ -127,7 +134,7 @@ export class ProcessTable {
   /**
    * Waits until init, or an exec, has ended; returns at once if it already has.
    *
-   * @throws {NotFoundError} if there is no such exec.
+   * @throws {NotFoundError} if there is no such exec, or the container is removed before any exit.
    */
   wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ProcessExit> {
     if (execId !== undefined && !this.hasExec(execId)) {
@@ -140,20 +147,21 @@ export class ProcessTable {
 
   async #waitForExit(execId: string | undefined, signal?: AbortSignal): Promise<ProcessExit> {
     signal?.throwIfAborted();
+    if (this.#gone !== undefined) throw this.#gone;
     const key = execId ?? "";
     const waiters = this.#waiters.get(key) ?? new Set();
     this.#waiters.set(key, waiters);
-    const { promise, resolve, reject } = Promise.withResolvers<ProcessExit>();
-    const abort = () => reject(signal?.reason);
-    waiters.add(resolve);
+    const waiter = Promise.withResolvers<ProcessExit>();
+    const abort = () => waiter.reject(signal?.reason);
+    waiters.add(waiter);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      return await promise;
+      return await waiter.promise;
     } finally {
       // A connection's signal outlives its waits: a listener that stays on it would never be freed.
       signal?.removeEventListener("abort", abort);
-      waiters.delete(resolve);
-      if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.#waiters.delete(key);
     }
   }
 }

@@ -109,6 +109,32 @@ Deno.test("ProcessTable: a state of a moment before an exit brings nothing back 
   assert.deepEqual(processes.execs(), [{ execId: "e", pid: 8, status: "stopped", ...ended }]);
 });
 
+Deno.test("ProcessTable.load: what the events have told stays where the shim's state says otherwise, or nothing", () => {
+  const processes = new ProcessTable();
+  for (const type of ["create", "start", "paused"] as const) processes.apply(event(type));
+  assert.equal(processes.isAlive, true);
+  const later = "2026-01-02T00:00:00.000Z";
+  for (const status of ["none", "creating", "deleted"] as const) {
+    processes.load({ status, pid: 0, startedAt: later, processes: [] });
+    assert.deepEqual([processes.status, processes.pid, processes.startedAt], ["paused", 7, at]);
+  }
+  processes.load({ status: "running", pid: 8, startedAt: later, processes: [] });
+  assert.deepEqual([processes.status, processes.pid, processes.startedAt], ["running", 8, at]);
+});
+
+Deno.test("ProcessTable.presume: a container with the time of its start is presumed to run", () => {
+  for (const [startedAt, status] of [[undefined, "created"], [at, "running"]] as const) {
+    const processes = new ProcessTable();
+    processes.presume(7, startedAt);
+    assert.deepEqual([processes.pid, processes.startedAt, processes.status], [
+      7,
+      startedAt,
+      status,
+    ]);
+    assert.equal(processes.isAlive, status === "running");
+  }
+});
+
 /** Counts the listeners of signals, until it is disposed of. */
 class ListenerCount implements Disposable {
   readonly #counts = new Map<EventTarget, number>();
@@ -147,6 +173,17 @@ class ListenerCount implements Disposable {
     this.#undo.dispose();
   }
 }
+
+Deno.test("ProcessTable.wait: what is released fails the waits that no exit has answered", async () => {
+  const processes = new ProcessTable();
+  processes.apply(event("start"));
+  const waits = [1, 2].map(() => processes.wait("c", undefined));
+  processes.release(new NotFoundError("no container c"));
+  for (const wait of waits) await assert.rejects(wait, /no container c/);
+  await assert.rejects(processes.wait("c", undefined), NotFoundError);
+  processes.apply(event("exit", { exitStatus: 3, exitedAt: at }));
+  assert.equal((await processes.wait("c", undefined)).exitStatus, 3);
+});
 
 Deno.test("ProcessTable.wait: of many waits on a connection none looks at the others", async () => {
   const [near, far] = memoryPair();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Reaches the shim of a container again, or has another take its place.
 import { getLogger } from "@logtape/logtape";
 import {
   FailedPreconditionError,
   ResourceExhaustedError,
   UnavailableError,
 } from "../../rpc/errors.ts";
-import { isShimTimeout } from "../shims/errors.ts";
+import { NOBODY_LISTENS } from "../../rpc/transport/connect.ts";
+import { isShimTimeout } from "../shims/shim_errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
@@ -16,9 +16,6 @@ import { type ContainerParts, shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-
-/** The errnos of a connection that is refused because no process listens (unix(7)). */
-const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"]);
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
@@ -43,7 +40,7 @@ export class ContainerRecovery {
   constructor(parts: ContainerParts, deletion: ContainerDeletion) {
     this.#parts = parts;
     this.#deletion = deletion;
-    parts.life.onLost(() => void this.#lost());
+    parts.life.onLost(() => void this.#onLost());
   }
 
   /**
@@ -76,7 +73,7 @@ export class ContainerRecovery {
   }
 
   /** Handles the unexpected end of the connection to the shim. */
-  async #lost(): Promise<void> {
+  async #onLost(): Promise<void> {
     const { life, lock } = this.#parts;
     using _lock = await lock.acquire();
     if (life.phase === "connecting") await this.#dialAgain();
@@ -197,7 +194,7 @@ export class ContainerRecovery {
       logFailure("error", "container", "{id}: cannot remove its bundle yet: {reason}", error, {
         id: this.#parts.bundle.id,
       });
-      this.#deletion.removeInBackground();
+      this.#deletion.cleanUpInBackground();
     }
   }
 
@@ -233,7 +230,7 @@ export class ContainerRecovery {
         if (!(error instanceof UnavailableError)) break;
       }
     }
-    this.#deletion.removeInBackground();
+    this.#deletion.cleanUpInBackground();
   }
 
   #mayAdopt(): boolean {

@@ -4,9 +4,10 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { cgroupAt, cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
-import { pids } from "../../linux/cgroup/cgroup.ts";
+import { occupiedAncestor, pids } from "../../linux/cgroup/cgroup.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { type BerthErrorOptions, FailedPreconditionError } from "../../rpc/errors.ts";
+import { asRecord } from "../../rpc/is_record.ts";
 
 /** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
 const CLAIMED = ["freezer", "pids", "memory", "unified"];
@@ -19,7 +20,7 @@ const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "E
  * cgroup's directory, which is made for that. It holds among all processes that see the same
  * hierarchies, and is gone with its process.
  */
-export class CgroupClaim implements Disposable {
+class CgroupClaim implements Disposable {
   readonly #dir: string;
   readonly #made: boolean;
   readonly #lock: FileLock | undefined;
@@ -52,7 +53,7 @@ export class CgroupClaim implements Disposable {
         if (lock === undefined) return undefined;
         using claim = new DisposableStack();
         claim.use(lock);
-        // One that has just given it up may have removed it.
+        // The claimant before may have removed the directory when it gave up its claim.
         const now = tryStat(dir);
         if (now === undefined || now.ino !== Deno.statSync(`/proc/self/fd/${lock.fd}`).ino) {
           continue;
@@ -95,14 +96,44 @@ function removeUnused(dir: string): void {
 }
 
 /**
+ * Returns the error that names a cgroup above `path` that holds processes, below which v2 limits no
+ * container; undefined if there is none.
+ */
+export function occupiedParentError(
+  id: string,
+  path: string,
+  options: BerthErrorOptions = { data: { id } },
+  hierarchies?: readonly Hierarchy[],
+): FailedPreconditionError | undefined {
+  const occupied = occupiedAncestor(path, hierarchies);
+  if (occupied === undefined) return undefined;
+  const some = occupied.pids.slice(0, 5).join(", ");
+  return new FailedPreconditionError(
+    `container ${id}: the cgroup ${occupied.dir}, above its own, holds processes itself (${some}), ` +
+      "so on cgroup v2 none below it can be limited: move them to a cgroup of their own, or name " +
+      "another parent (linux.cgroupsPath, --cgroup-parent)",
+    options,
+  );
+}
+
+/** Returns whether the spec limits memory, which on v2 no threaded cgroup does (cgroup-v2, Threads). */
+function limitsMemory({ linux }: Readonly<Record<string, unknown>>): boolean {
+  const { limit, reservation, swap } =
+    asRecord(asRecord(asRecord(linux)?.["resources"])?.["memory"]) ?? {};
+  return [limit, reservation, swap].some(Boolean);
+}
+
+/**
  * Takes a container's cgroup until the result is disposed, by when a process is in it. Two
  * containers in one cgroup, or one in another's, would be paused, limited and killed as one.
  *
  * @param inCgroup Finds the container whose cgroup is at a path, above it or below it.
- * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes.
+ * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes, or
+ *   cannot be limited as the spec says.
  */
 export function claimCgroup(
   { id, cgroupsPath, systemdCgroup }: BundleRecord,
+  spec: Readonly<Record<string, unknown>>,
   inCgroup: (cgroupsPath: string) => BundleRecord | undefined,
   hierarchies: readonly Hierarchy[],
 ): Disposable | undefined {
@@ -118,6 +149,11 @@ export function claimCgroup(
   if (other !== undefined && other.id !== id) {
     const same = other.cgroupsPath === cgroupsPath;
     refuse(`is ${same ? "that" : "above or below that"} of container ${other.id}`);
+  }
+  // The runtime would make the parent threaded before it fails, and its processes could not be moved.
+  if (limitsMemory(spec) && !hierarchies.some(({ names }) => names.includes("memory"))) {
+    const occupied = occupiedParentError(id, cgroupsPath, undefined, hierarchies);
+    if (occupied !== undefined) throw occupied;
   }
   using claims = new DisposableStack();
   // Units of systemd have names that it gives only once.

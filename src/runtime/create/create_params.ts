@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Checks the params of `container.create`, and makes the spec and the record of them.
 import { requireNoIssues } from "../util/require_no_issues.ts";
 import { bundlePaths, type BundleRecord, type RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import {
@@ -16,7 +15,13 @@ import type { ParamIssue } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import type { Config } from "../config/config.ts";
 import { logIssues, resolveLog } from "./log.ts";
-import { checkpointIssues, isBind, mountIssues, sourceIssues, stdioIssues } from "./path_issues.ts";
+import {
+  checkpointIssues,
+  isOciBind,
+  mountIssues,
+  sourceIssues,
+  stdioIssues,
+} from "./path_issues.ts";
 import { serviceIssues } from "./service_params.ts";
 import type { CheckedSpec } from "./spec_changes.ts";
 import {
@@ -69,7 +74,7 @@ export function checkCreate(
     ? withCriuConfig(params.spec, bundlePaths(bundleDir).criuConfig)
     : params.spec;
   const own = withCgroup(
-    withRootAndTerminal(given, rootfs.length > 0, bundleDir, stdio.terminal),
+    withRootAndTerminal(given, rootfs, bundleDir, stdio.terminal),
     cgroupsPath,
     cgroupParent,
   );
@@ -123,7 +128,7 @@ function rootDirectory(
     const path = asRecord(spec["root"])?.["path"];
     return typeof path === "string" && path.startsWith("/") ? path : undefined;
   }
-  return more.length === 0 && isBind(first) ? first.source : undefined;
+  return more.length === 0 && isOciBind(first) ? first.source : undefined;
 }
 
 /** Returns an issue if the spec of a container that gets a network names a namespace for it. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Makes the OCI spec that the params of `spec.default` ask for.
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";

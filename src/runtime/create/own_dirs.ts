@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Removes the directories that belong to one container beside its bundle.
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 

@@ -37,7 +37,7 @@ export function sourceIssues(
   mount: RootfsMountRecord,
   path: string,
 ): ParamIssue[] {
-  if (!isBind(mount)) return [];
+  if (!isOciBind(mount)) return [];
   try {
     Deno.statSync(mount.source);
   } catch (error) {
@@ -47,8 +47,8 @@ export function sourceIssues(
   return [];
 }
 
-/** Returns whether a mount is a bind mount. */
-export function isBind(
+/** Returns whether a mount of a spec, or of a root filesystem, is a bind mount. */
+export function isOciBind(
   { type, options }: { readonly type?: unknown; readonly options?: unknown },
 ): boolean {
   return type === "bind" || type === "none" ||
@@ -64,7 +64,7 @@ export function isBind(
 export function mountIssues(mounts: unknown, root: string | undefined): ParamIssue[] {
   const list: readonly unknown[] = Array.isArray(mounts) ? mounts : [];
   return list.flatMap((mount, index) => {
-    if (!isRecord(mount) || !isBind(mount)) return [];
+    if (!isRecord(mount) || !isOciBind(mount)) return [];
     const { source, destination } = mount;
     if (typeof source !== "string" || typeof destination !== "string") return [];
     // No other source is looked at: it may be on a file system that answers nobody.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Checks the params of a create about restarts and removal.
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";

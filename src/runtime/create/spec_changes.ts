@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The changes that the daemon makes to the OCI spec of a client.
+import { cleanPath } from "../../linux/fs/path_names.ts";
+import { MS_RDONLY, parseMountOptions } from "../../linux/mount/options.ts";
 import { CRIU_CONFIG } from "../../oci/bundle_layout.ts";
+import type { RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
 import { asRecord } from "../../rpc/is_record.ts";
@@ -11,18 +14,30 @@ export type CheckedSpec = Record<string, unknown>;
 /** Sets the rootfs that the shim mounts, and the members of the process that the daemon decides. */
 export function withRootAndTerminal(
   spec: CheckedSpec,
-  mounted: boolean,
+  rootfs: readonly RootfsMountRecord[],
   bundleDir: string,
   terminal: boolean,
 ): CheckedSpec {
   const changed: CheckedSpec = { ...spec };
-  if (mounted) changed["root"] = { ...asRecord(spec["root"]), path: `${bundleDir}/rootfs` };
+  if (rootfs.length > 0) {
+    const readonly = isReadOnly(rootfs) && { readonly: true };
+    changed["root"] = { ...asRecord(spec["root"]), path: `${bundleDir}/rootfs`, ...readonly };
+  }
   const process = asRecord(spec["process"]);
   if (process !== undefined) {
     // 0 is the default of a process; the shim's own is not to be inherited.
     changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
   }
   return changed;
+}
+
+/**
+ * Returns whether the root of these mounts is read-only. crun makes that of a container writable whose
+ * spec does not say so, and what it writes then is in the mount's source.
+ */
+function isReadOnly(rootfs: readonly RootfsMountRecord[]): boolean {
+  const root = rootfs.findLast(({ target = "/" }) => cleanPath(target) === "/");
+  return (parseMountOptions(root?.options ?? []).set & MS_RDONLY) !== 0;
 }
 
 /**

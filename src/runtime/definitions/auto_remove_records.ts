@@ -4,7 +4,8 @@ import { namesEnding } from "../../linux/fs/dir_entries.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { bootId } from "../../linux/process/boot_id.ts";
-import { type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { removeLog } from "../create/log.ts";
 import { removeRecordedDirs } from "../create/own_dirs.ts";
@@ -67,9 +68,12 @@ export class AutoRemoveRecords {
         removeLog(record.log);
         removeRecordedDirs(record);
         this.remove(id);
-        getLogger(["berth", "container"]).info("{id}: removed what it has left with the machine", {
-          id,
-        });
+        getLogger(["berth", "container"]).info(
+          "{id}: removed its files, which the reboot had left",
+          {
+            id,
+          },
+        );
       } catch (error) {
         logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
           id,

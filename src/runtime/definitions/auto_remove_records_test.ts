@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { AutoRemoveRecords } from "./auto_remove_records.ts";
 
 /** Makes a root directory with an overlay of the container c, which is recorded. */

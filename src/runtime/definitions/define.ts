@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { readJson } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import type { Definitions } from "./definitions.ts";
 import { NO_PROGRESS, type ServiceRecord } from "./service_record.ts";
 
@@ -10,7 +10,7 @@ const NO_POLICY: RestartPolicy = { policy: "no" };
 /** Defines a container, as it is, where it is not defined yet; `change` holds in any case. */
 export function defineContainer(
   definitions: Definitions,
-  container: Container,
+  container: ManagedContainer,
   change: Partial<ServiceRecord>,
 ): void {
   const { id, bundle: { record, paths }, processes: { exit, pid } } = container;

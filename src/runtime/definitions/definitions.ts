@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
@@ -75,7 +76,7 @@ export class Definitions {
   }
 
   /** Takes over that the files of a definition have been moved to another id. */
-  renamed(from: string, to: string): void {
+  loadRenamed(from: string, to: string): void {
     this.#services.delete(from);
     this.#records.delete(from);
     this.#files.forget(from);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type ProcessExit, unseenExit } from "../../oci/process_exit.ts";
-import { Container } from "../container/container.ts";
+import { ManagedContainer } from "../container/managed_container.ts";
 import type { ContainerContext } from "../container/context.ts";
 import type { ProcessTable } from "../container/process_table.ts";
 import type { Definitions } from "./definitions.ts";
@@ -20,7 +20,7 @@ export class RestingContainers {
    * Returns the container that takes the place of one whose bundle has gone, until it is started
    * again. Returns undefined, and removes the definition, if the container is not kept.
    */
-  replace({ id, bundle, processes }: Container): Container | undefined {
+  replace({ id, bundle, processes }: ManagedContainer): ManagedContainer | undefined {
     if (!this.#definitions.keeps(id)) {
       this.#definitions.remove(id);
       this.#definitions.autoRemove.remove(id);
@@ -38,8 +38,8 @@ export class RestingContainers {
    *
    * @param processes What is known of its last instance.
    */
-  load(id: string, processes?: ProcessTable): Container {
-    const container = new Container(this.#definitions.bundle(id), this.#context, "resting");
+  load(id: string, processes?: ProcessTable): ManagedContainer {
+    const container = new ManagedContainer(this.#definitions.bundle(id), this.#context, "resting");
     const recorded = container.bundle.exitRecord();
     container.processes.presume(processes?.pid ?? recorded?.pid ?? 0, processes?.startedAt);
     const exit = processes?.exit ?? recorded;
@@ -48,7 +48,7 @@ export class RestingContainers {
   }
 
   /** Records when it was first known that the container had ended, so that this stays the same. */
-  #recordUnknownExit({ bundle, processes }: Container): ProcessExit {
+  #recordUnknownExit({ bundle, processes }: ManagedContainer): ProcessExit {
     const exit = unseenExit();
     this.#definitions.setExit(bundle.record, exit, processes.pid);
     return exit;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The state of each instance that the journal has events of.
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { InstanceState, type StoredInstance } from "./instance_state.ts";
 

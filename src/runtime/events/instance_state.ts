@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The state that the events of one instance add up to.
 import { exitOf, type ProcessExit } from "../../oci/process_exit.ts";
 import type { ContainerStatus, Event, ExecState } from "../../rpc/contract/schemas.ts";
 

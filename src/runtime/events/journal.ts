@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The journal of events, a log of several files.
 import { failpoint } from "../../failpoint.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
@@ -131,13 +130,16 @@ export class Journal implements Disposable {
     const index = this.#segments.findLastIndex((segment) => segment.first <= from);
     const events: Event[] = [];
     for (const segment of this.#segments.slice(Math.max(index, 0))) {
-      const lines = segment.read(from, limit);
-      for (const text of lines) {
-        const line = parseLine(text);
-        // Damaged in the middle, which no crash does: the others are still worth having.
-        if (line !== undefined) events.push(line.event);
+      let lines: string[];
+      // Damaged in the middle, which no crash does: the others are still worth having.
+      for (let at = Math.max(from, segment.first); events.length === 0; at += lines.length) {
+        lines = segment.read(at, limit);
+        if (lines.length === 0) break;
+        for (const text of lines) {
+          const line = parseLine(text);
+          if (line !== undefined) events.push(line.event);
+        }
       }
-      // Every line of it may be damaged.
       if (events.length > 0) break;
     }
     return events;

@@ -4,6 +4,7 @@ import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import { type EventDraft, Journal, type JournalOptions } from "./journal.ts";
+import { Segment } from "./segment.ts";
 
 const OPTIONS: JournalOptions = { segment_bytes: 4096, segments: 4 };
 
@@ -153,6 +154,44 @@ Deno.test("Journal: damage in the middle costs only the event that it hit", () =
   assert.deepEqual(readAll(journal, 0), [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
 });
 
+Deno.test("Journal: a damaged stretch longer than a read, or a whole file, hides no event after it", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
+    using journal = Journal.open(dir, OPTIONS);
+    for (let n = 0; n < 100; n++) journal.append(record("start"));
+  }
+  const [first = "", second = ""] = segments(dir);
+  const damage = (lines: number) => {
+    const whole = Deno.readTextFileSync(`${dir}/${first}`).split("\n");
+    const damaged = whole.map((line, n) => n < lines ? "x".repeat(line.length) : line);
+    Deno.writeTextFileSync(`${dir}/${first}`, damaged.join("\n"));
+  };
+  for (const [lines, from] of [[20, 21], [4096, Number(second.replace(".jsonl", ""))]] as const) {
+    damage(lines);
+    using journal = Journal.open(dir, OPTIONS);
+    assert.deepEqual(readAll(journal, 0), range(from, 100));
+  }
+});
+
+Deno.test("Segment: a torn line that would begin a stride leaves no mark of it", () => {
+  using temp = new TempDir();
+  const line = (n: number) => `{"line":${n},"fill":"${"x".repeat(n % 7)}"}`;
+  {
+    using segment = Segment.create(temp.path, 1);
+    for (let n = 1; n <= 65; n++) segment.append(line(n));
+  }
+  const [segment] = Segment.list(temp.path);
+  assert.ok(segment);
+  using _segment = segment;
+  segment.resume((text) => text !== line(65));
+  assert.equal(segment.next, 65);
+  for (let n = 65; n <= 300; n++) segment.append(line(n));
+  for (const from of [1, 64, 65, 128, 129, 193, 300]) {
+    assert.deepEqual(segment.read(from, 1), [line(from)], String(from));
+  }
+});
+
 Deno.test("Journal: what is known of an instance outlives rotation and restarts", () => {
   using temp = new TempDir();
   const dir = temp.path;
@@ -240,11 +279,16 @@ Deno.test("Journal: an exec id that is used again has an exit to come", () => {
   assert.equal(journal.facts("i").execs.has("e"), true);
 });
 
-Deno.test("Journal: deleted instances are forgotten in the end", () => {
+Deno.test("Journal: deleted instances are forgotten in the end, restarts between or not", () => {
   using temp = new TempDir();
   const dir = temp.path;
+  for (const from of [0, 150]) {
+    using journal = Journal.open(dir, OPTIONS);
+    for (let n = from; n < from + 150; n++) {
+      journal.append(record("delete", { instance: `i${n}` }));
+    }
+  }
   using journal = Journal.open(dir, OPTIONS);
-  for (let n = 0; n < 300; n++) journal.append(record("delete", { instance: `i${n}` }));
   assert.equal(journal.facts("i0").deleted, false);
   assert.equal(journal.facts("i299").deleted, true);
 });

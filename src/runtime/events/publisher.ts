@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Brings events into the journal and to their listeners.
-import { getLogger } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { EventDraft, Journal } from "./journal.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure, logFailuresOnce } from "../util/log_failure.ts";
 
 interface PendingEvent {
   readonly draft: EventDraft;
@@ -25,6 +23,8 @@ export class EventPublisher implements Disposable {
   readonly #backlog: PendingEvent[] = [];
   #flushing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Set while the journal cannot be written. */
+  #log: typeof logFailure | undefined;
 
   constructor(journal: Journal) {
     this.journal = journal;
@@ -51,25 +51,24 @@ export class EventPublisher implements Disposable {
     clearTimeout(this.#retry);
     this.#flushing = true;
     try {
-      this.#writeAll();
+      this.#writeBacklog();
     } finally {
       this.#flushing = false;
     }
   }
 
-  #writeAll(): void {
+  #writeBacklog(): void {
     for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
       let event: Event;
       try {
         event = this.journal.append(next.draft, next.shimSeq);
       } catch (error) {
-        getLogger(["berth", "journal"]).error(
-          "cannot write events, trying again: {message}",
-          { message: messageOf(error), error },
-        );
+        this.#log ??= logFailuresOnce();
+        this.#log("error", "journal", "cannot write events, will retry: {reason}", error);
         this.#retry = setTimeout(() => this.#flush(), RETRY);
         return;
       }
+      this.#log = undefined;
       this.#backlog.shift();
       if (next.written !== undefined) this.#tell(next.written, event);
       for (const listener of this.#listeners) this.#tell(listener, event);
@@ -81,10 +80,7 @@ export class EventPublisher implements Disposable {
     try {
       listener(event);
     } catch (error) {
-      getLogger(["berth", "journal"]).error("a listener of events failed: {message}", {
-        message: messageOf(error),
-        error,
-      });
+      logFailure("error", "journal", "a listener of events failed: {reason}", error);
     }
   }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// One file of the journal.
 
 const NEWLINE = 10;
 /** The offset is kept of one line in so many, so that a read can begin near its event. */

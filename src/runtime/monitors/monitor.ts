@@ -6,12 +6,12 @@ import type { EventDraft } from "../events/journal.ts";
 export interface Monitored {
   readonly id: string;
   readonly instance: string;
-  /** Where its figures are; undefined where its cgroup could not be found. */
+  /** Where its statistics are; undefined where its cgroup could not be found. */
   readonly cgroup: Cgroup | undefined;
   readonly pid: number;
   /** OOM kills that have been published already. */
   readonly oomKills: number;
-  /** Its figures now; empty once its cgroup is gone. */
+  /** Its statistics now; empty once its cgroup is gone. */
   stats(): CgroupStats;
   /** Publishes an event of this container. */
   publish(draft: EventDraft): void;
@@ -26,7 +26,7 @@ export interface Monitor {
   start(container: Monitored): void;
   /**
    * Called before the exit of one of the container's processes is published, and when a client
-   * asks for its figures.
+   * asks for its statistics.
    */
   poll?(container: Monitored): void;
   /** Ends watching; called before the container is deleted. Unknown containers are ignored. */

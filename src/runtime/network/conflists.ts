@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The networks that containers can be attached to.
 import { exists } from "../../linux/fs/exists.ts";
 import { BRIDGE_NETWORK, bridgeConflist, OWN_NETWORKS } from "../../network/bridge.ts";
 import type { Conflist, ConflistDir } from "../../network/conflist.ts";
 import { programsOf, readConflistDir } from "../../network/conflist.ts";
-import { PLUGINS_PACKAGE } from "../../network/errors.ts";
+import { PLUGINS_PACKAGE } from "../../network/plugin_errors.ts";
 import { findPlugin } from "../../network/plugin.ts";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";

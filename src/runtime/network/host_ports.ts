@@ -4,13 +4,15 @@ import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, isErrno } from "../../linux/libc/err
 import { takePort } from "../../linux/net/host_port.ts";
 import type { PortMapping } from "../../network/record.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { describePort, overlap, shortAddress } from "./plan.ts";
+import { describePort, overlap, shortAddress } from "./published_ports.ts";
 
 /** A container and the ports of the host that it holds. */
 interface Holder {
   readonly id: string;
   readonly ports: readonly PortMapping[];
   readonly taken: Disposable;
+  /** Whether the container is gone, and only its network is left. */
+  readonly isLeft?: boolean;
 }
 
 /**
@@ -29,7 +31,10 @@ export class HostPorts implements Disposable {
     using taken = new DisposableStack();
     for (const port of ports) {
       const holder = this.#holderOf(port);
-      if (holder !== undefined) throw refused(id, port, `is taken by container ${holder.id}`);
+      if (holder !== undefined) {
+        const what = holder.isLeft ? "the network that is left of container" : "container";
+        throw refused(id, port, `is taken by ${what} ${holder.id}`);
+      }
       if (isLoopbackV6(port)) {
         throw refused(
           id,
@@ -64,6 +69,12 @@ export class HostPorts implements Disposable {
 
   #holderOf(port: PortMapping): Holder | undefined {
     return this.#holders.values().find(({ ports }) => ports.some((other) => overlap(port, other)));
+  }
+
+  /** Marks the ports as those of a container that is gone, until its network is removed. */
+  leave(instance: string): void {
+    const holder = this.#holders.get(instance);
+    if (holder !== undefined) this.#holders.set(instance, { ...holder, isLeft: true });
   }
 
   /** Lets the ports of a container go. */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The addresses that stopped containers get again.
 import type { NetworkRecord } from "../../network/record.ts";
-import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { addressesByNetwork, type NetworkAddresses } from "./addresses.ts";
 import type { NetworkOwner } from "./records.ts";
 
-/** Of how many containers the addresses are kept. */
+/** Number of containers whose addresses are kept. */
 const MAX_CONTAINERS = 1000;
 
 /**
@@ -84,7 +83,7 @@ function orLog(id: string, change: () => void): void {
   try {
     change();
   } catch (error) {
-    const message = "{id}: cannot write which addresses it had: {reason}";
+    const message = "{id}: cannot record its addresses: {reason}";
     logFailure("error", "network", message, error, { id });
   }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Makes up the record of a network that cannot be read.
 import type { Conflist } from "../../network/conflist.ts";
 import { leasesOf } from "../../network/host_local.ts";
 import type { AttachmentPlan, AttachmentRecord, NetworkRecord } from "../../network/record.ts";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The networks of containers, from plan to removal.
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
-import { isNetworkFailure } from "../../network/errors.ts";
+import { isNetworkFailure } from "../../network/plugin_errors.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import { type NetworkRecord, newRecord, readRecord } from "../../network/record.ts";
 import { setUp } from "../../network/set_up.ts";
@@ -15,7 +14,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";
-import { logFailure } from "../util/log_failure.ts";
+import { logFailure, logFailuresOnce } from "../util/log_failure.ts";
 import { addressesOf, describeNetwork } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
@@ -157,13 +156,18 @@ export class ContainerNetworks implements Disposable {
   }
 
   /** Keeps the addresses of a stopped container under its new id. */
-  renamed(from: string, to: string): void {
+  renameAddresses(from: string, to: string): void {
     this.#lastAddresses.rename(from, to);
   }
 
-  /** Returns the instance of a container by the record of its network; undefined if there is none. */
+  /**
+   * Returns the instance of a container by the record of its network; undefined if there is none. A
+   * network that is being removed may be left of an earlier container of the id.
+   */
   instanceOf(id: string): string | undefined {
-    return this.#records.instances().find((instance) => this.#records.peek(instance)?.id === id);
+    const records = this.#records.instances().map((instance) => this.#records.peek(instance));
+    const found = records.filter((record) => record?.id === id);
+    return (found.find((record) => record?.removing === undefined) ?? found[0])?.instance;
   }
 
   /** Returns the network of an instance as it is; undefined if it has none. */
@@ -216,19 +220,21 @@ export class ContainerNetworks implements Disposable {
    * no id: another container may have that by now, with addresses of its own to be kept.
    */
   removeInBackground(owner: Omit<NetworkOwner, "id">): void {
+    this.#ports.leave(owner.instance);
     void this.#removeUntilGone(owner);
   }
 
   async #removeUntilGone(owner: NetworkOwner): Promise<void> {
+    const log = logFailuresOnce();
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       try {
         await this.remove(owner);
         return;
       } catch (error) {
-        logFailure(
+        log(
           "error",
           "network",
-          "cannot remove the network of instance {instance}, trying again: {reason}",
+          "cannot remove the network of instance {instance}, will retry: {reason}",
           error,
           { instance: owner.instance },
         );

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
+import { networkPaths, type NetworkRecord, newRecord, writeRecord } from "../../network/record.ts";
 import { loadConfig } from "../config/config.ts";
+import { CapturedLog } from "../util/log_testing.ts";
+import { LastAddresses } from "./last_addresses.ts";
 import { ContainerNetworks } from "./networks.ts";
 
 Deno.test("ContainerNetworks.remove: that last addresses cannot be kept is in no network's way", async () => {
@@ -107,4 +111,102 @@ Deno.test("ContainerNetworks.setUp: a container without an IPv6 address keeps no
     await networks.remove(owner);
     assert.equal(Deno.readTextFileSync(path), expected);
   }
+});
+
+/** Networks of a state directory in which records were left, of which no plugin is to be run. */
+function networksIn(
+  state: string,
+  ...records: readonly (Partial<NetworkRecord> & { readonly instance: string })[]
+): ContainerNetworks {
+  for (const record of records) {
+    const paths = networkPaths(`${state}/network/containers/${record.instance}`);
+    Deno.mkdirSync(paths.dir, { recursive: true });
+    writeRecord(paths, { ...newRecord({ id: "web", ...record }, [], []), ...record });
+  }
+  return new ContainerNetworks({
+    config: loadConfig({ config: "/dev/null", state }),
+    spawn: () => assert.fail("no program is run"),
+    stopping: new AbortController().signal,
+  });
+}
+
+async function untilGone(state: string, instance: string): Promise<void> {
+  await until("the network is gone", () => !exists(`${state}/network/containers/${instance}`));
+}
+
+Deno.test("ContainerNetworks.removeInBackground: a failure is logged once, until its reason is another", async () => {
+  using temp = new TempDir();
+  using log = new CapturedLog();
+  using networks = networksIn(temp.path);
+  const reasons = ["stuck", "stuck", "worse", "worse"];
+  let isGone = false;
+  networks.remove = () => {
+    const reason = reasons.shift();
+    isGone = reason === undefined;
+    return isGone ? Promise.resolve() : Promise.reject(new Error(reason));
+  };
+  networks.removeInBackground({ instance: "i" });
+  await until("the network is gone", () => isGone);
+  const failure = "error berth.network: cannot remove the network of instance i, will retry";
+  assert.deepEqual(log.lines, [`${failure}: stuck`, `${failure}: worse`]);
+});
+
+Deno.test("ContainerNetworks.adopt: a port that a network is left with, too, is the living container's", async () => {
+  // Of two directories either may be read first.
+  for (const [living, left] of [["a", "b"], ["b", "a"]] as const) {
+    using temp = new TempDir();
+    const hostname = "127.0.0.1";
+    using free = Deno.listen({ hostname, port: 0 });
+    const { port } = free.addr;
+    free.close();
+    const ports = [{
+      hostIp: hostname,
+      hostPort: port,
+      containerPort: 80,
+      protocol: "tcp" as const,
+    }];
+    using networks = networksIn(
+      temp.path,
+      ...["a", "b"].map((instance) => ({
+        instance,
+        ports,
+        ...(instance === left && { removing: "detached" as const }),
+      })),
+    );
+    networks.adopt([], (ref) => ref.instance === living ? ref : undefined);
+    await untilGone(temp.path, left);
+    assert.throws(() => Deno.listen({ hostname, port }).close(), Deno.errors.AddrInUse, living);
+    networks[Symbol.dispose]();
+    Deno.listen({ hostname, port }).close();
+  }
+});
+
+Deno.test("ContainerNetworks.adopt: of a container that has the id of a network that is left the addresses stay", async () => {
+  using temp = new TempDir();
+  Deno.mkdirSync(`${temp.path}/network`);
+  const addresses = new Map([["bridge", ["10.87.0.9"]]]);
+  const kept = () => new LastAddresses(`${temp.path}/network/addresses.json`);
+  kept().set("web", addresses);
+  using networks = networksIn(temp.path, { instance: "left", removing: "detached" });
+  networks.adopt([], () => undefined);
+  await untilGone(temp.path, "left");
+  assert.deepEqual(kept().get("web"), addresses);
+});
+
+Deno.test("ContainerNetworks.instanceOf: not the instance whose network is left, where there is another of the id", () => {
+  for (const [own, left] of [["a", "b"], ["b", "a"]] as const) {
+    using temp = new TempDir();
+    using networks = networksIn(
+      temp.path,
+      ...["a", "b"].map((instance) => ({
+        instance,
+        ...(instance === left && { removing: "begun" as const }),
+      })),
+    );
+    assert.equal(networks.instanceOf("web"), own);
+    assert.equal(networks.instanceOf("db"), undefined);
+  }
+  using temp = new TempDir();
+  using networks = networksIn(temp.path, { instance: "a", removing: "begun" });
+  assert.equal(networks.instanceOf("web"), "a");
 });

@@ -7,6 +7,7 @@ import type { AttachmentPlan, PortMapping } from "../../network/record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import { isRecord } from "../../rpc/is_record.ts";
+import { portIssues } from "./published_ports.ts";
 
 /** The network that a container is to get. */
 export interface NetworkPlan {
@@ -52,7 +53,7 @@ type AttachmentParams = NonNullable<NetworkParams["additional"]>[number];
 export function planNetwork(params: NetworkParams, options: PlanOptions): NetworkPlan {
   const { id, instance } = options;
   const ports = (params.ports ?? []).map((port) => ({ ...port, protocol: port.protocol ?? "tcp" }));
-  const issues: ParamIssue[] = [...multicastPorts(ports), ...duplicatePorts(ports)];
+  const issues = portIssues(ports);
   const preferred = new Map<string, readonly string[]>();
   const attachments = [params, ...params.additional ?? []].flatMap((one, index) => {
     const path = index === 0 ? "network" : `network.additional.${index - 1}`;
@@ -170,65 +171,8 @@ function unsupported(
   );
 }
 
-/** Addresses of groups: RFC 1112, section 4; RFC 919, section 7; RFC 4291, section 2.7. */
-const MULTICAST = /^(22[4-9]|23\d)\.|^255\.255\.255\.255$|^ff[0-9a-f]{2}:/i;
-
-function multicastPorts(ports: readonly PortMapping[]): ParamIssue[] {
-  return ports.flatMap(({ hostIp }, index) =>
-    hostIp !== undefined && MULTICAST.test(hostIp)
-      ? [{ path: `network.ports.${index}.hostIp`, message: `${hostIp} is no address of one host` }]
-      : []
-  );
-}
-
-function duplicatePorts(ports: readonly PortMapping[]): ParamIssue[] {
-  return ports.flatMap((port, index) =>
-    ports.slice(0, index).some((other) => overlap(port, other))
-      ? [{ path: `network.ports.${index}`, message: `${describePort(port)} is mapped twice` }]
-      : []
-  );
-}
-
 function duplicateNetworks(attachments: readonly AttachmentPlan[]): ParamIssue[] {
   const names = attachments.map(({ conflist }) => conflist.name);
   const twice = names.find((name, index) => names.indexOf(name) < index);
   return twice === undefined ? [] : [{ path: "network", message: `${twice} is named twice` }];
-}
-
-/** Returns whether two mappings want the same port of the host, of either family. */
-export function overlap(a: PortMapping, b: PortMapping): boolean {
-  if (a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
-  const others = placesOf(b.hostIp);
-  return placesOf(a.hostIp).some((place) =>
-    others.some(({ family, address }) =>
-      family === place.family &&
-      (address === undefined || place.address === undefined || address === place.address)
-    )
-  );
-}
-
-/** Addresses of the host: one of a family, or all of it. */
-interface Place {
-  readonly family: 4 | 6;
-  readonly address?: string;
-}
-
-function placesOf(hostIp: string | undefined): Place[] {
-  if (hostIp === undefined) return [{ family: 4 }, { family: 6 }];
-  if (!hostIp.includes(":")) {
-    return [{ family: 4, ...(hostIp === "0.0.0.0" ? {} : { address: hostIp }) }];
-  }
-  const address = shortAddress(hostIp);
-  return [{ family: 6, ...(address === "::" ? {} : { address }) }];
-}
-
-/** Returns an IPv6 address in its shortest form, and any other text as it is. */
-export function shortAddress(address: string): string {
-  return URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
-}
-
-/** Names a port of the host, as in `127.0.0.1:8080/tcp`. */
-export function describePort({ hostIp, hostPort, protocol }: PortMapping): string {
-  const host = hostIp === undefined ? "" : hostIp.includes(":") ? `[${hostIp}]:` : `${hostIp}:`;
-  return `port ${host}${hostPort}/${protocol}`;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The records of the networks of containers, and other traces of these networks.
 import { getLogger } from "@logtape/logtape";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -162,7 +161,7 @@ export class NetworkRecords {
       logFailure(
         "error",
         "network",
-        "{id}: cannot read the record of its network, going by what else is known: {reason}",
+        "{id}: cannot read the record of its network, using other traces of it: {reason}",
         error,
         { id },
       );

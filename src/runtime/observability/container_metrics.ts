@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The metrics of containers, read from their cgroups.
 import type { Registry } from "prom-client";
 import type { CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import { metricsIn, metricsTurn } from "./prometheus.ts";
 import type { Monitor, Monitored } from "../monitors/monitor.ts";
 
-/** One figure of a container. */
-interface Figure {
+/** One metric of a container. */
+interface Metric {
   /** After `berth_container_`. It ends in `_total` where the kernel counts. */
   readonly name: string;
   readonly help: string;
@@ -14,7 +13,7 @@ interface Figure {
   readonly value: (stats: CgroupStats) => number | undefined;
 }
 
-const FIGURES: readonly Figure[] = [
+const METRICS: readonly Metric[] = [
   {
     name: "cpu_seconds_total",
     help: "CPU time used.",
@@ -101,13 +100,13 @@ const FIGURES: readonly Figure[] = [
 ];
 
 interface Series {
-  readonly value: Figure["value"];
+  readonly value: Metric["value"];
   set(id: string, value: number): void;
   reset(): void;
 }
 
 /**
- * The figures of every container that is there, from its create to its delete. They are read from
+ * The metrics of every container that is there, from its create to its delete. They are read from
  * the cgroups when they are asked for and not before.
  */
 export class ContainerMetrics implements Monitor {
@@ -116,7 +115,7 @@ export class ContainerMetrics implements Monitor {
   readonly #watched = new Map<string, Monitored>();
 
   constructor(registry: Registry) {
-    this.#series = FIGURES.map((figure) => register(registry, figure));
+    this.#series = METRICS.map((metric) => register(registry, metric));
   }
 
   start(container: Monitored): void {
@@ -128,7 +127,7 @@ export class ContainerMetrics implements Monitor {
   }
 
   /**
-   * Reads the figures of all containers anew; lets other work go on after each container. Must not
+   * Reads the metrics of all containers anew; lets other work go on after each container. Must not
    * be called again before it is done.
    */
   async collect(): Promise<void> {
@@ -147,7 +146,7 @@ export class ContainerMetrics implements Monitor {
   }
 }
 
-function register(registry: Registry, { name, help, value }: Figure): Series {
+function register(registry: Registry, { name, help, value }: Metric): Series {
   const { counter, gauge } = metricsIn(registry);
   const full = `berth_container_${name}`;
   if (!name.endsWith("_total")) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The metrics of the daemon, its shims and its subscribers.
 import type { Registry } from "prom-client";
 import { containerStatus, eventType } from "../../rpc/contract/schemas.ts";
 import type { ContainerStatus, Event, ShimStatus } from "../../rpc/contract/schemas.ts";
@@ -8,7 +7,7 @@ import type { DaemonHooks } from "./hooks.ts";
 import { metricsIn, metricsTurn } from "./prometheus.ts";
 import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
-/** The containers, shims and subscribers that are counted; a `Daemon` is one. */
+/** The containers, shims and subscribers that are counted; a `DaemonServer` is one. */
 export interface MetricsSource {
   readonly manager: {
     readonly containers: Iterable<{
@@ -108,7 +107,7 @@ export class DaemonMetrics implements DaemonHooks {
     if (!WAITS.has(method)) this.#metrics.rpcSeconds.observe({ method }, durationMs / 1000);
   }
 
-  /** Updates the figures that are not counted; lets other work go on after each container. */
+  /** Updates the metrics that are not counted; lets other work go on after each container. */
   async collect({ manager, subscribers }: MetricsSource): Promise<void> {
     this.#metrics.subscribers.set(subscribers.size);
     this.#metrics.lag.set(subscribers.lag);

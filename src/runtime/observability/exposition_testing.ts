@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parses Prometheus's text format, for tests.
 import assert from "node:assert/strict";
 
 /** One sample of a family. */

@@ -4,15 +4,15 @@ import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /** Functions that are called as things happen in the daemon, for log, metrics and traces. */
 export interface DaemonHooks {
-  /** An event was published. */
+  /** Called when an event was published. */
   event(event: Event): void;
-  /** A container was found again after a restart or a broken connection. */
+  /** Called when a container was found again after a restart or a broken connection. */
   reconnect(): void;
-  /** The container of a dead shim was removed. */
+  /** Called when the container of a dead shim was removed. */
   cleanup(): void;
-  /** One call of the OCI runtime has ended. */
+  /** Called when a call of the OCI runtime has ended. */
   runtimeCall(call: CallReport): void;
-  /** One RPC was answered. */
+  /** Called when an RPC was answered. */
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Just as much of HTTP as one endpoint for metrics needs.
 import { concat } from "../../concat.ts";
 
 /** The head of an HTTP request, as far as an endpoint that only serves one text needs it. */

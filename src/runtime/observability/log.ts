@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The daemon's log.
 import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";

@@ -8,7 +8,7 @@ import { ProcessMetrics } from "./process_metrics.ts";
 import { metricsTurn } from "./prometheus.ts";
 
 /**
- * Counts what happens in the daemon and serves it, with the figures of its containers, to
+ * Counts what happens in the daemon and serves it, with the metrics of its containers, to
  * Prometheus. docs/metrics.md lists them all. Between scrapes it does nothing but count.
  */
 export class Metrics {
@@ -41,7 +41,7 @@ export class Metrics {
   }
 
   /**
-   * Returns the figures of this moment in Prometheus's text format. A call while they are being
+   * Returns the current metrics in Prometheus's text format. A call while they are being
    * collected gets the same ones.
    */
   render(source: MetricsSource): Promise<string> {

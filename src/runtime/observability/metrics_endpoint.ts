@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Serves the metrics over HTTP.
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";

@@ -10,7 +10,7 @@ import type { DaemonHooks } from "./hooks.ts";
 const SWITCH = "OTEL_DENO";
 
 /** Returns whether this process exports telemetry. */
-export function telemetryEnabled(): boolean {
+export function isTelemetryEnabled(): boolean {
   return ["true", "1"].includes(Deno.env.get(SWITCH) ?? "");
 }
 
@@ -19,7 +19,7 @@ type ExportedConsole = "capture" | "replace";
 
 /** Returns how Deno exports the console; undefined where it does not. */
 export function exportedConsole(): ExportedConsole | undefined {
-  if (!telemetryEnabled()) return undefined;
+  if (!isTelemetryEnabled()) return undefined;
   const mode = Deno.env.get("OTEL_DENO_CONSOLE") ?? "capture";
   return mode === "capture" || mode === "replace" ? mode : undefined;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The shell script that containerd calls as its shim.
 import { VERSION } from "../../version.ts";
 import { PRINT_DELETED } from "./print_deleted.ts";
 import { installedCommand, selfContainerdShimCommand } from "./self_command.ts";

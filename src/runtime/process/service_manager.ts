@@ -15,14 +15,14 @@ export class ServiceManager {
     Deno.env.delete("NOTIFY_SOCKET");
   }
 
-  /** The daemon answers on its socket. */
-  ready(status: string): void {
+  /** Reports that the daemon answers on its socket. */
+  notifyReady(status: string): void {
     // With its pid: the process that was started may have been a launcher.
     this.#tell("READY=1", `MAINPID=${Deno.pid}`, `STATUS=${status}`);
   }
 
-  /** The daemon has begun to stop. */
-  stopping(): void {
+  /** Reports that the daemon has begun to stop. */
+  notifyStopping(): void {
     this.#tell("STOPPING=1");
   }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The paths of a container under its new id.
 import { escapeOverlayPath, unescapeOverlayPath } from "../../linux/mount/overlay_path.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";

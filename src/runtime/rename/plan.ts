@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Plans the rename of a container.
 import { splitOptions } from "../../linux/mount/options.ts";
 import type { BundleRecord, ExitRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Gives stopped containers other ids.
 import { failpoint } from "../../failpoint.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { bundlePaths, filePath } from "../../oci/bundle_layout.ts";
 import { formerLogPath } from "../../oci/log_layout.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../../rpc/errors.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import type { ContainerRegistry } from "../container_registry.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { ContainerNetworks } from "../network/networks.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { RestingContainers } from "../definitions/resting.ts";
-import type { RenameParams } from "../service/at_rest.ts";
+import type { RenameParams } from "../service/with_resting.ts";
 import type { Services } from "../service/services.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";
 import { planRename, type RenamePlan } from "./plan.ts";
@@ -50,7 +49,7 @@ export class Renamer {
    *
    * @throws {AlreadyExistsError} if the new id is taken.
    * @throws {FailedPreconditionError} if the container is not stopped, is about to run again or to be
-   * removed, shares its namespaces with another one, or writes where berth before 0.2 put logs.
+   * removed, shares its namespaces with another one, or has its log where an early berth put logs.
    */
   async rename({ id, newId, instance }: RenameParams): Promise<void> {
     const { bundles, containers, root, services } = this.#options;
@@ -65,7 +64,7 @@ export class Renamer {
     const former = formerLogPath(root, id);
     if ([stdio.stdout, stdio.stderr].some((target) => filePath(target) === former)) {
       throw new FailedPreconditionError(
-        `container ${id} cannot be renamed: its log ${former} is that of a berth before 0.2`,
+        `container ${id} cannot be renamed: its log ${former} is where early versions put logs`,
         { data: { id } },
       );
     }
@@ -78,8 +77,8 @@ export class Renamer {
       );
     }
     this.#checkSharers(id);
-    await services.atRest({ id, newId, instance }, (container) => {
-      // One that was created meanwhile.
+    await services.withResting({ id, newId, instance }, (container) => {
+      // A sharer may have been created meanwhile.
       this.#checkSharers(id);
       this.#rename(container, newId);
     });
@@ -100,7 +99,7 @@ export class Renamer {
   }
 
   /** Renames without a pause: nothing else sees the container between its two ids. */
-  #rename(container: Container, to: string): void {
+  #rename(container: ManagedContainer, to: string): void {
     const { bundles, containers, definitions, records, resting, root } = this.#options;
     const { id, bundle: { record }, processes } = container;
     failpoint("rename.rested");
@@ -121,7 +120,7 @@ export class Renamer {
     } catch (error) {
       throw exhaustedOr(error, "cannot rename it", id);
     }
-    definitions.renamed(id, to);
+    definitions.loadRenamed(id, to);
     containers.rename(id, resting.load(to, processes));
     this.finish(plan);
   }
@@ -133,7 +132,7 @@ export class Renamer {
   finish(plan: RenamePlan): void {
     const { events, networks, records } = this.#options;
     const { from, to, definition: { record }, exit } = plan;
-    networks.renamed(from, to);
+    networks.renameAddresses(from, to);
     failpoint("rename.publish");
     const end = () => {
       failpoint("rename.published");

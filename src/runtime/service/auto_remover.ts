@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Removes containers with `autoRemove` that have exited.
 import { failpointAsync } from "../../failpoint.ts";
 import { isFifoRead } from "../../linux/fd/fifo.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
-import { logFailure } from "../util/log_failure.ts";
+import { logFailuresOnce } from "../util/log_failure.ts";
 
 /** How a container is removed, and which ones are not. */
 export interface AutoRemoverOptions {
@@ -26,25 +25,26 @@ export class AutoRemover {
   }
 
   /** Removes the container, if it is one of these. It has exited, or does so in this turn. */
-  exited(container: Container): void {
+  removeIfDue(container: ManagedContainer): void {
     const { autoRemove, instance } = container.bundle.record;
     if (!autoRemove || this.#instances.has(instance)) return;
     this.#instances.add(instance);
     void this.#remove(container).finally(() => this.#instances.delete(instance));
   }
 
-  async #remove({ id, bundle: { record } }: Container): Promise<void> {
+  async #remove({ id, bundle: { record } }: ManagedContainer): Promise<void> {
     const { runsAgain, remove, stopping } = this.#options;
     if (runsAgain(id)) return;
     await failpointAsync("autoremove.begin");
     if (!await unread(record.stdio, stopping)) return;
+    const log = logFailuresOnce();
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       try {
         await remove(id, record.instance);
         return;
       } catch (error) {
         if (error instanceof NotFoundError) return;
-        logFailure("warn", "container", "{id}: cannot remove it yet: {reason}", error, { id });
+        log("warn", "container", "{id}: cannot remove it yet: {reason}", error, { id });
       }
       if (!await delay(stopping)) return;
     }

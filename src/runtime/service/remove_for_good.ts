@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Removes a container with its definition.
 import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
@@ -27,7 +26,7 @@ export async function removeForGood(
 ): Promise<Removal> {
   const { id, force, instance } = target;
   const log = options.containers.find(id)?.bundle.record.log;
-  // One whose path a client has chosen stays.
+  // A log whose path a client has chosen stays.
   if (log?.own === false) return await remove(target, options);
   try {
     const result = await cancelFirstCreate(target, options) ?? await remove(target, options);
@@ -97,10 +96,10 @@ function removeLeft(
 ): void {
   if (containers.isTaken(id)) return;
   try {
-    // One below an id whose rename is not done is that of a container with another id.
+    // A log below an id whose rename is not done is that of a container with another id.
     checkUsable(id);
     removeTree(logDir(root, id));
-    // One that could not be read.
+    // A definition that could not be read.
     if (force && exists(definitions.dir(id))) definitions.remove(id);
   } catch (error) {
     logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {

@@ -3,11 +3,11 @@ import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { Event, Removal, RestartPolicy } from "../../rpc/contract/schemas.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import { KeyedMutex } from "../util/locks.ts";
-import { atRest, type RenameParams } from "./at_rest.ts";
+import { type RenameParams, withResting } from "./with_resting.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceContext } from "./context.ts";
 import { removeForGood, type RemoveParams } from "./remove_for_good.ts";
@@ -22,7 +22,7 @@ import { updateResources } from "./update_resources.ts";
 
 /** The daemon's parts that services work with. */
 export interface ServicesOptions
-  extends Omit<ServiceContext, "locks" | "ended">, Pick<RunAgainOptions, "remake"> {
+  extends Omit<ServiceContext, "locks" | "onAttemptEnd">, Pick<RunAgainOptions, "remake"> {
   readonly events: EventPublisher;
 }
 
@@ -42,7 +42,7 @@ export class Services implements Disposable {
     const context: ServiceContext = {
       ...options,
       locks: new KeyedMutex(),
-      ended: (id) => this.#ended(id),
+      onAttemptEnd: (id) => this.#removeIfDue(id),
     };
     const restarts = new RestartManager({ ...context, remake });
     this.#context = { ...context, restarts };
@@ -57,7 +57,7 @@ export class Services implements Disposable {
       remove: (id, instance) => this.delete({ id, instance }),
       stopping,
     });
-    events.addListener((event) => this.#heard(event));
+    events.addListener((event) => this.#handle(event));
   }
 
   #runsAgain(id: string): boolean {
@@ -65,18 +65,20 @@ export class Services implements Disposable {
       this.#context.definitions.service(id)?.next !== undefined;
   }
 
-  #heard(event: Event): void {
+  #handle(event: Event): void {
     if (event.type !== "exit" || event.execId !== undefined) return;
     const { containers, restarts } = this.#context;
-    restarts.exited(event);
+    restarts.handleExit(event);
     const container = containers.find(event.id);
-    if (container?.bundle.record.instance === event.instance) this.#autoRemover.exited(container);
+    if (container?.bundle.record.instance === event.instance) {
+      this.#autoRemover.removeIfDue(container);
+    }
   }
 
   /** Removes a container with `autoRemove` that a run or a failed start has left stopped. */
-  #ended(id: string): void {
+  #removeIfDue(id: string): void {
     const container = this.#context.containers.find(id);
-    if (container?.status === "stopped") this.#autoRemover.exited(container);
+    if (container?.status === "stopped") this.#autoRemover.removeIfDue(container);
   }
 
   /** Restarts or removes a container that the daemon has found at its start, where that is due. */
@@ -87,7 +89,7 @@ export class Services implements Disposable {
     checkUsable(id);
     restarts.settle(container);
     this.#manualRestarts.finish(container);
-    this.#ended(id);
+    this.#removeIfDue(id);
   }
 
   /** Returns the part of a container's state that outlives its instances. */
@@ -152,9 +154,9 @@ export class Services implements Disposable {
     return await removeForGood(params, this.#context);
   }
 
-  /** Does `work` with a container of which nothing but its definition is left; see {@linkcode atRest}. */
-  async atRest(ids: RenameParams, work: (container: Container) => void): Promise<void> {
-    await atRest(ids, work, { ...this.#context, runsAgain: (id) => this.#runsAgain(id) });
+  /** Does `work` with a container of which only its definition is left; see {@linkcode withResting}. */
+  async withResting(ids: RenameParams, work: (container: ManagedContainer) => void): Promise<void> {
+    await withResting(ids, work, { ...this.#context, runsAgain: (id) => this.#runsAgain(id) });
   }
 
   /** Changes the limits of a container; see {@linkcode updateResources}. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import { defineContainer } from "../definitions/define.ts";
 import { NO_PROGRESS, type ServiceRecord } from "../definitions/service_record.ts";
 import { isCreateCanceled } from "./cancel_create.ts";
@@ -19,8 +19,8 @@ export async function startContainer(
   options: RestartContext,
   restart?: ManualRestart,
 ): Promise<{ pid: number }> {
-  const { checkUsable, containers, definitions, locks, restarts } = options;
-  let container: Container;
+  const { cgroupMounts, checkUsable, containers, definitions, locks, restarts } = options;
+  let container: ManagedContainer;
   {
     using _lock = await locks.acquire(id);
     container = containers.get(id);
@@ -40,7 +40,8 @@ export async function startContainer(
     }
   }
   try {
-    return await container.start();
+    const restored = container.bundle.record.checkpoint !== undefined;
+    return await (restored ? cgroupMounts.keep(() => container.start()) : container.start());
   } catch (error) {
     const { status, processes: { pid, startedAt } } = container;
     const wasStarted = error instanceof FailedPreconditionError && startedAt !== undefined;
@@ -51,8 +52,8 @@ export async function startContainer(
 }
 
 async function runStopped(
-  container: Container,
-  { containers, definitions, ended, restarts, stopping }: RestartContext,
+  container: ManagedContainer,
+  { containers, definitions, onAttemptEnd, restarts, stopping }: RestartContext,
 ): Promise<{ pid: number }> {
   const { id, bundle: { record } } = container;
   const before = definitions.service(id);
@@ -77,7 +78,7 @@ async function runStopped(
     throw error;
   } finally {
     // Its exit, or none at all, may have come while it was said to run again.
-    ended(id);
+    onAttemptEnd(id);
   }
 }
 

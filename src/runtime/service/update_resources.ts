@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { requireNoIssues } from "../util/require_no_issues.ts";
-import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { ServiceContext } from "./context.ts";
 
@@ -46,7 +47,7 @@ async function recordAlone(
   id: string,
   resources: LinuxResources,
   { containers, definitions, locks }: ServiceContext,
-): Promise<Container | undefined> {
+): Promise<ManagedContainer | undefined> {
   using _lock = await locks.acquire(id);
   const container = containers.get(id);
   if (container.status !== "stopped") return container;
@@ -58,7 +59,10 @@ async function recordAlone(
 }
 
 /** Records limits that hold already, whether the disk takes them or not. */
-function recordInForce({ id, bundle: { paths } }: Container, resources: LinuxResources): void {
+function recordInForce(
+  { id, bundle: { paths } }: ManagedContainer,
+  resources: LinuxResources,
+): void {
   try {
     recordUpdate(paths.dir, resources);
   } catch (error) {

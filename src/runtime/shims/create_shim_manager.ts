@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Chooses how shims run.
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { Config } from "../config/config.ts";
 import { type FindGroup, ProcessShimManager } from "./process_shim_manager.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The shims that wait for a container.
 import { getLogger } from "@logtape/logtape";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError, UnavailableError } from "../../rpc/errors.ts";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Shims as processes.
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

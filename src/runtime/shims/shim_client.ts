@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The daemon's connection to one shim.
 import { dial } from "../../rpc/transport/dial.ts";
 import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
@@ -11,7 +10,7 @@ import type {
   ShimNotifications,
 } from "../../rpc/contract/shim.ts";
 import { logRpcError } from "../util/log_failure.ts";
-import { shimEnded, shimTimeout } from "./errors.ts";
+import { shimEnded, shimTimeout } from "./shim_errors.ts";
 
 /** Name of a shim method. */
 export type ShimMethod = keyof ShimContract & string;

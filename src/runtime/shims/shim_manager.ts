@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Gives bundles shims, and reaches and leaves them.
 import { failpointAsync } from "../../failpoint.ts";
 import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
@@ -33,7 +32,7 @@ export interface ShimConnectOptions {
 /** How containers get, reach and leave their shims; where the shims run is up to the subclass. */
 export abstract class ShimManager implements AsyncDisposable {
   readonly #timeouts: ShimTimeouts;
-  /** Of two first containers of a group that come at once the second finds the shim of the first. */
+  /** Held while a container gets its shim, so that the next of its group finds that shim. */
   readonly #groupLocks = new KeyedMutex();
 
   constructor(timeouts: ShimTimeouts) {
@@ -130,9 +129,15 @@ export abstract class ShimManager implements AsyncDisposable {
       await this.leave(client, pid);
     } catch (error) {
       if (!(error instanceof BerthError)) throw error;
-      logFailure("warn", "shim", "{id}: its shim would not leave, killing it: {reason}", error, {
-        id: bundle.id,
-      });
+      logFailure(
+        "warn",
+        "shim",
+        "{id}: its shim did not leave when asked, killing it: {reason}",
+        error,
+        {
+          id: bundle.id,
+        },
+      );
       await this.kill(bundle);
     }
     client.close();

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// systemd's scope for the shims.
 import { isGone, readText } from "../../linux/cgroup/files.ts";
 import { detectCgroupDriver, unifiedHierarchy } from "../../linux/cgroup/driver.ts";
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
@@ -31,6 +30,12 @@ const PROPERTIES = [
   ["TasksMax", "t", "18446744073709551615"],
 ];
 
+/**
+ * A unit that shims are to outlive (proc_pid_cgroup(5)): a service, or a part of a login, which is
+ * `user.slice`. A session waits at its end until every process has gone, and then kills what is left.
+ */
+const UNIT = /^0::\/(user\.slice\/.+|.+\.service)$/m;
+
 /** How long systemd may take to answer, and to make the scope that it has agreed to, in milliseconds. */
 const MOST_ASKING = 30_000, MOST_MAKING = 5_000;
 
@@ -50,8 +55,9 @@ export interface ShimScopeOptions {
 }
 
 /**
- * A scope of systemd's for the shims of a daemon that is a service. They outlive the daemon: in its
- * unit, systemd would complain of each at every stop and start.
+ * A scope of systemd's for the shims of a daemon that is a service, or runs in a login session. They
+ * outlive the daemon: in its unit, systemd would complain of each at every stop and start, and would kill
+ * them with the session.
  */
 export class ShimScope {
   readonly #spawn: Spawn;
@@ -72,8 +78,8 @@ export class ShimScope {
   }
 
   /**
-   * Returns the scope if this daemon is a service of a systemd that is alone in the cgroup tree;
-   * undefined elsewhere.
+   * Returns the scope if this daemon is a service, or was started in a login session, of a systemd that is
+   * alone in the cgroup tree; undefined elsewhere.
    *
    * @param spawn starts the program that asks systemd.
    * @param membership the file that names the daemon's cgroup (proc_pid_cgroup(5)).
@@ -82,10 +88,10 @@ export class ShimScope {
     spawn: Spawn,
     membership = "/proc/self/cgroup",
     hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
-    systemd = "/run/systemd/system",
+    systemd?: string,
   ): ShimScope | undefined {
     if (detectCgroupDriver({ systemd, hierarchies }) !== "systemd") return undefined;
-    if (!/^0::\/.+\.service$/m.test(readText(membership) ?? "")) return undefined;
+    if (!UNIT.test(readText(membership) ?? "")) return undefined;
     const unified = unifiedHierarchy(hierarchies);
     if (unified === undefined || unified.root !== "/") return undefined;
     return new ShimScope({ spawn, dir: `${unified.mountPoint}/${SLICE}/${SCOPE}` });

@@ -82,7 +82,7 @@ Deno.test("ShimScope: a scope that is made late is waited for, and one that was 
     },
   ));
 
-Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone has a scope", () => {
+Deno.test("ShimScope.find: a service or a login session below a systemd with cgroup v2 alone has a scope", () => {
   using temp = new TempDir();
   const root = temp.path;
   const spawn = () => assert.fail("nothing is started");
@@ -91,7 +91,10 @@ Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone h
     return ShimScope.find(spawn, `${root}/cgroup`, hierarchies, systemd);
   };
   assert.ok(find("0::/system.slice/berth.service"));
-  assert.equal(find("0::/user.slice/user-0.slice/session-1.scope"), undefined);
+  assert.ok(find("0::/user.slice/user-0.slice/session-1.scope"));
+  assert.ok(find("0::/user.slice/user-1000.slice/user@1000.service/app.slice/vte.scope"));
+  assert.equal(find("0::/init.scope"), undefined);
+  assert.equal(find("0::/berth-0123456789ab/x"), undefined);
   assert.equal(find("0::/system.slice/berth.service", V2, `${root}/none`), undefined);
   assert.equal(find("0::/system.slice/berth.service", []), undefined);
 });

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
 // The phases of a container's life in the daemon, and the table of the actions that change them.
 // `container/life.ts` holds the current phase and is its only writer.
 import type { DeleteResult, ShimStatus } from "../../rpc/contract/schemas.ts";
@@ -37,7 +36,7 @@ export type LifeState =
   }
   /** Its shim is dead or given up; its leftovers are being removed (`cleanup.ts`). */
   | { readonly phase: "cleaning-up" }
-  /** It is stopped and has no bundle or shim; its definition can run it again. */
+  /** The container is stopped and has no bundle or shim; its definition can run it again. */
   | { readonly phase: "resting" }
   /** Nothing of this instance is left. */
   | { readonly phase: "gone"; readonly result: DeleteResult | undefined };

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Sends readings of resource usage to one subscriber.
 import type { DaemonContract, DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";

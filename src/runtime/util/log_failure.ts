@@ -23,6 +23,19 @@ export function logFailure(
   });
 }
 
+/**
+ * Returns a {@linkcode logFailure} for what is tried until it succeeds: it logs no failure whose reason is
+ * that of the one before.
+ */
+export function logFailuresOnce(): typeof logFailure {
+  let last: string | undefined;
+  return (level, category, message, error, properties) => {
+    const reason = messageOf(error);
+    if (reason !== last) logFailure(level, category, message, error, properties);
+    last = reason;
+  };
+}
+
 /** Logs, with its stack, an error of a connection or handler that no caller can act on. */
 export function logRpcError(message: string, error: unknown): void {
   logFailure("error", "rpc", `${message.replaceAll(/[{}]/g, "")} {reason}`, error);

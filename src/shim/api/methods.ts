@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The methods of a bundle's socket.
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import type { HandlerContext, Handlers } from "../../rpc/peer/handler.ts";
 import { checkParams } from "../../rpc/contract/check_params.ts";

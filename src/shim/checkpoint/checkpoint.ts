@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+// Tells CRIU what it has to know for a checkpoint or a restore.
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
-import { readJson } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import { writeCriuConfig, writeInheritConfig } from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
@@ -26,7 +27,8 @@ interface Checkpointed {
  * Writes into the checkpoint which these are.
  *
  * @param pids the container's processes, init first.
- * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room.
+ * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room, and if
+ *   two files outside are the same stream.
  */
 export function prepareCheckpoint(
   { record, paths }: Checkpointed,
@@ -34,8 +36,16 @@ export function prepareCheckpoint(
   checkpoint: string,
 ): void {
   const files = findExternalFiles(pids, streamPaths(record, paths));
+  const streams = [...files.values()].filter((stream) => stream !== undefined);
+  if (new Set(streams).size < streams.length) {
+    // CRIU takes each fd once.
+    throw new FailedPreconditionError(
+      `container ${record.id}: a process that a "berth exec" has left in it has that command's ` +
+        "output open, which cannot be restored: end the process first",
+      { data: { id: record.id } },
+    );
+  }
   writeCriuConfig(paths.criuConfig, { external: [...files.keys()] });
-  if (files.size === 0) return;
   // Before the runtime writes there: whatever is killed when, a whole checkpoint has it.
   try {
     Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });

@@ -2,7 +2,8 @@
 import { isGone } from "../../linux/cgroup/files.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { processStat } from "../../linux/process/stat.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 
 /** The file in a checkpoint that says which of its open files are which standard stream. */
 const FILE = "berth-stdio.json";
@@ -15,6 +16,7 @@ export type ExternalFiles = ReadonlyMap<string, number | undefined>;
  * cannot look up there: the other ends of its stdio. Whatever fd has it, a file that is at one of
  * `streams` is stdin, stdout or stderr; another is what it is to a process that has it so.
  *
+ * @param pids the container's processes, init first; those that do not descend from it are left out.
  * @param streams paths of the three files; `""` where there is none.
  */
 export function findExternalFiles(
@@ -23,7 +25,7 @@ export function findExternalFiles(
 ): ExternalFiles {
   const found = new Map<string, number | undefined>();
   const known = streams.map((path) => path === "" ? undefined : tryStat(path));
-  for (const pid of pids) {
+  for (const pid of treeOf(pids)) {
     const mounts = mountIds(pid);
     for (const fd of fdsOf(pid)) {
       const file = readOrNothing(() => lookAt(pid, fd));
@@ -46,6 +48,19 @@ export function writeExternalFiles(checkpoint: string, files: ExternalFiles): vo
 export function readExternalFiles(checkpoint: string): Map<string, number> {
   const files = readJson<Record<string, number>>(`${checkpoint}/${FILE}`) ?? {};
   return new Map(Object.entries(files));
+}
+
+/** The first of these processes and its descendants, which CRIU dumps; execs are none of them. */
+function treeOf(pids: readonly number[]): ReadonlySet<number> {
+  const parents = new Map(pids.map((pid) => [pid, processStat(pid)?.parent]));
+  const tree = new Set(pids.slice(0, 1));
+  for (let size = 0; size < tree.size;) {
+    size = tree.size;
+    for (const [pid, parent] of parents) {
+      if (parent !== undefined && tree.has(parent)) tree.add(pid);
+    }
+  }
+  return tree;
 }
 
 /** Ids of the mounts that a process sees (proc_pid_mountinfo(5)). */

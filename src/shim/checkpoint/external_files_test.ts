@@ -46,6 +46,30 @@ Deno.test("findExternalFiles finds files of a mount that a process does not see,
   }
 });
 
+Deno.test("findExternalFiles: what does not descend from init is left out", async () => {
+  using temp = new TempDir();
+  const children = ["of-init", "of-exec"].map((name) => {
+    const file = openSync(`${temp.path}/${name}`, "a");
+    const child = spawn("unshare", ["--mount", "sleep", "1000"], {
+      stdio: ["ignore", file, "ignore"],
+    });
+    closeSync(file);
+    return child;
+  });
+  const [init = 0, exec = 0] = children.map(({ pid }) => pid);
+  const find = (...pids: number[]) => findExternalFiles(pids, ["", "", ""]).size;
+  try {
+    await until("both", () => find(init) === 1 && find(exec) === 1);
+    assert.equal(find(init, exec), 1);
+    assert.equal(find(Deno.pid, init, exec), 2, "a descendant counts");
+  } finally {
+    await Promise.all(children.map(async (child) => {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }));
+  }
+});
+
 Deno.test("findExternalFiles finds none of a process that is gone", () => {
   assert.deepEqual(findExternalFiles([2 ** 22 + 1], ["", "", ""]), new Map());
 });

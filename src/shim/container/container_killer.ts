@@ -4,7 +4,7 @@ import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { PendingKills } from "./pending_kills.ts";
-import { hasExited } from "../process/errors.ts";
+import { processExited } from "../process/process_errors.ts";
 import type { InitProcess } from "../init/init_process.ts";
 import { wrongState } from "../states/init_states.ts";
 import type { ProcessContext } from "../process/process_context.ts";
@@ -38,7 +38,7 @@ export class ContainerKiller {
     const { id } = this.#context.record;
     const { state } = this.#init;
     if (all && state.name === "stopped" && this.#outlived) return await this.#killAll(signal);
-    if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
+    if (state.name === "stopped" || state.name === "deleted") throw processExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
       this.#cgroup.find();
@@ -69,7 +69,7 @@ export class ContainerKiller {
 
   /** Ends the calls of the runtime in flight; see {@linkcode PendingKills}. */
   async end(): Promise<void> {
-    await this.#pending.end(hasExited(this.#context.record.id));
+    await this.#pending.end(processExited(this.#context.record.id));
   }
 
   /** Makes the runtime signal every process in the container's cgroup. */

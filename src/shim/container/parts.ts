@@ -4,8 +4,10 @@ import type { Poller } from "../../linux/fd/poller.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import { OciRuntime } from "../../oci/driver/oci_runtime.ts";
+import type { RuntimeCall } from "../../rpc/contract/shim.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { EventBuffer } from "../event_buffer.ts";
 import { Execs } from "../exec/execs.ts";
@@ -70,7 +72,8 @@ export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
       const isThere = runtimeDir !== undefined && exists(runtimeDir);
       return reaper.spawn(argv, { ...spawnOptions, ...(isThere && { cwd: runtimeDir }) });
     },
-    debug: (call) => events.runtimeCall(call),
+    // Nobody else asks for it, and what a report tells takes a look at the runtime's log.
+    ...(adoptable && { debug: (call: RuntimeCall) => events.runtimeCall(call) }),
   });
   const context = { record, paths, runtime, reaper, poller, reserve, log };
   const init = new InitProcess(context);

@@ -5,7 +5,7 @@ import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitFuture } from "../exit/exit_future.ts";
 import { exitOf } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
-import { hasExited, nameOf, targetData } from "../process/errors.ts";
+import { nameOf, processExited, targetData } from "../process/process_errors.ts";
 import type { Exec } from "../exec/exec_process.ts";
 import type { Execs } from "../exec/execs.ts";
 import type { InitProcess } from "../init/init_process.ts";
@@ -86,7 +86,7 @@ export class ProcessRequests {
     if (name === "created" || name === "starting") {
       throw wrongExecState(id, execId, "signal", name);
     }
-    if (name !== "running") throw hasExited(id, execId);
+    if (name !== "running") throw processExited(id, execId);
     signaling(id, execId, () => exec.signal(number));
   }
 
@@ -123,7 +123,7 @@ export class ProcessRequests {
   }
 
   /** Resolves when all output of a process was copied to where it goes. */
-  async outputCopied({ execId }: ProcessTarget): Promise<void> {
+  async waitForOutput({ execId }: ProcessTarget): Promise<void> {
     await this.#get(execId).io?.copied();
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { kill } from "../../linux/process/process.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { readJson } from "../../oci/json_file.ts";
 import type { OciExecOptions } from "../../oci/driver/call_options.ts";
 import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
@@ -9,6 +9,7 @@ import type { ExecRecord } from "./exec_record.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import { stringifyJson } from "../../rpc/json.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
@@ -20,6 +21,7 @@ import { claimProcess } from "../process/claim_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
+import { WaitingRuntime } from "./waiting_runtime.ts";
 
 /** A request to run a process in a container. */
 export interface ExecRequest {
@@ -46,6 +48,9 @@ export class Exec {
   #io: Stdio | undefined;
   #startedAt = "";
   #adopted: AdoptedProcess | undefined;
+  #waiting: WaitingRuntime | undefined;
+  /** Files of its start that are yet to be removed. */
+  readonly #files: string[] = [];
 
   constructor(context: ProcessContext, request: ExecRequest) {
     const { execId } = request;
@@ -88,38 +93,61 @@ export class Exec {
       throw wrongExecState(this.#context.record.id, this.execId, "start", this.state.name);
     }
     this.#machine.transition({ type: "start" });
-    const { paths } = this.#context;
-    const name = `exec-${this.execId}`;
-    const processFile = `${paths.dir}/${name}.json`;
-    const pidFile = `${paths.dir}/${name}.pid`;
     try {
-      const process = this.#process(this.request);
-      writeJsonAtomic(processFile, process);
-      this.#io = await openStdio(this.#stdioOptions(this.request.stdio));
-      const { oomScoreAdj } = process;
-      return await this.#run(this.#io, {
-        processFile,
-        pidFile,
-        ...(typeof oomScoreAdj === "number" ? { oomScoreAdj } : {}),
-      });
+      this.#io ??= await openStdio(this.#stdioOptions(this.request.stdio));
+      return await this.#run(this.#io);
     } catch (error) {
+      this.dropStart();
       await this.#io?.close();
       this.#io = undefined;
       this.#machine.transition({ type: "start-failed" });
       throw error;
-    } finally {
-      this.#remove(processFile);
-      this.#remove(pidFile);
     }
   }
 
-  /** Removes a file. One that remains does no harm, and the process may be running by now. */
-  #remove(path: string): void {
+  /** Whether a runtime waits for the start. */
+  get isPrepared(): boolean {
+    return this.#waiting?.waits ?? false;
+  }
+
+  /**
+   * Runs the runtime ahead of the start, which is to follow soon and tells of what fails. The runtime has
+   * to be runc, and there must be no terminal.
+   */
+  async prepare(): Promise<void> {
+    let io: Stdio;
     try {
-      removeFile(path);
-    } catch (error) {
-      this.#context.log(`cannot remove ${path}: ${error}`);
+      io = await openStdio(this.#stdioOptions(this.request.stdio));
+    } catch {
+      // The start tries again.
+      return;
     }
+    if (this.state.name !== "created") return await io.close();
+    this.#io = io;
+    const process = this.#process();
+    const processFile = "/proc/self/fd/3";
+    this.#waiting = new WaitingRuntime(
+      stringifyJson(process),
+      (fd, signal) => this.#callRuntime(io, process, { processFile, fds: [fd], signal }),
+    );
+  }
+
+  /** Drops what is needed for a start alone, be it over or not to come any more. */
+  dropStart(): void {
+    this.#waiting?.giveUp();
+    this.#waiting = undefined;
+    // One that remains does no harm, and the process may be running.
+    for (const path of this.#files.splice(0)) {
+      try {
+        removeFile(path);
+      } catch (error) {
+        this.#context.log(`cannot remove ${path}: ${error}`);
+      }
+    }
+  }
+
+  #path(extension: string): string {
+    return `${this.#context.paths.dir}/exec-${this.execId}.${extension}`;
   }
 
   #stdioOptions(stdio: StdioPaths): OpenStdioOptions {
@@ -128,30 +156,23 @@ export class Exec {
     return { dir, name: `exec-${this.execId}`, stdio, owner, poller, report };
   }
 
-  #process(request: ExecRequest): Record<string, unknown> {
-    const { process, complete, stdio: { terminal } } = request;
+  #process(): Record<string, unknown> {
+    const { process, complete, stdio: { terminal } } = this.request;
     if (complete) return { ...process, terminal };
     const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
     return { ...mergeProcess(config?.process ?? {}, process, { terminal }), terminal };
   }
 
-  async #run(
-    io: Stdio,
-    how: Pick<OciExecOptions, "processFile" | "pidFile" | "oomScoreAdj">,
-  ): Promise<ProcessHandle> {
-    const { record, paths, runtime, reaper } = this.#context;
+  async #run(io: Stdio): Promise<ProcessHandle> {
     // It can end before its pid is known.
-    using kept = reaper.bufferUnclaimedExits();
-    await runtime.exec({
-      id: record.id,
-      ...how,
-      log: paths.log,
-      ...stdioOptions(io),
-    });
-    const { pid, handle, startedAt } = claimProcess(this.#context, kept, how.pidFile);
+    using kept = this.#context.reaper.bufferUnclaimedExits();
+    const pidFile = this.#path("pid");
+    this.#files.push(pidFile);
+    if (!await this.#waiting?.go()) await this.#callAtStart(io);
+    const { pid, handle, startedAt } = claimProcess(this.#context, kept, pidFile);
     this.#startedAt = startedAt;
     try {
-      io.started();
+      io.onStart();
     } catch (error) {
       // Without its terminal it would be of no use.
       await killUnlessExited(pid, handle);
@@ -159,6 +180,30 @@ export class Exec {
     }
     this.#machine.transition({ type: "started", pid });
     return handle;
+  }
+
+  async #callAtStart(io: Stdio): Promise<void> {
+    const process = this.#process();
+    const processFile = this.#path("json");
+    this.#files.push(processFile);
+    Deno.writeTextFileSync(processFile, stringifyJson(process), { mode: 0o600 });
+    await this.#callRuntime(io, process, { processFile });
+  }
+
+  async #callRuntime(
+    io: Stdio,
+    { oomScoreAdj }: Readonly<Record<string, unknown>>,
+    how: Pick<OciExecOptions, "processFile" | "fds" | "signal">,
+  ): Promise<void> {
+    const { record: { id }, paths: { log }, runtime } = this.#context;
+    await runtime.exec({
+      id,
+      ...how,
+      pidFile: this.#path("pid"),
+      log,
+      oomScoreAdj: typeof oomScoreAdj === "number" ? oomScoreAdj : undefined,
+      ...stdioOptions(io),
+    });
   }
 
   /** Takes over what another shim has started; `process` is undefined where it lives no more. */
@@ -184,10 +229,10 @@ export class Exec {
   }
 
   /** Records its exit. */
-  exited(exit: ProcessExit): void {
+  recordExit(exit: ProcessExit): void {
     this.#machine.transition({ type: "exited", exit });
     try {
-      this.#io?.exited();
+      this.#io?.onExit();
     } catch (error) {
       // The exit is published whatever happens to its stdio.
       this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
@@ -206,6 +251,8 @@ export class Exec {
       throw wrongExecState(this.#context.record.id, this.execId, "delete", state.name);
     }
     this.#machine.transition({ type: "deleted" });
+    // Another may have the id from now on.
+    this.dropStart();
     if (state.name === "stopped") return { pid: state.pid, ...state.exit };
     const exit = { ...NEVER_STARTED, exitedAt: new Date().toISOString() };
     this.exit.resolve(exit);
@@ -214,6 +261,7 @@ export class Exec {
 
   /** Releases its stdio. */
   async release(): Promise<void> {
+    this.dropStart();
     const io = this.#io;
     this.#io = undefined;
     this.#adopted?.[Symbol.dispose]();

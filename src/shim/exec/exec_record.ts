@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 

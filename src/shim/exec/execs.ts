@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { startTime } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { AlreadyExistsError, NotFoundError, ResourceExhaustedError } from "../../rpc/errors.ts";
@@ -37,6 +38,8 @@ export class Execs {
   /** Those of which `exec-added` was published before their start; they show before it, too. */
   readonly #announced = new Set<Exec>();
   readonly #records = new Map<string, ExecRecord>();
+  /** The exec that was prepared last. */
+  #prepared: Exec | undefined;
 
   constructor(options: ExecsOptions) {
     this.#options = options;
@@ -96,9 +99,20 @@ export class Execs {
 
   /** Adds an exec that is started by another call, and publishes that. */
   announce(request: ExecRequest): void {
+    const { context, events } = this.#options;
     const exec = this.add(request);
     this.#announced.add(exec);
-    this.#options.events.publish({ type: "exec-added", pid: 0, execId: exec.execId });
+    this.#prepare(exec).catch((error) => context.log(`exec ${exec.execId}: ${error}`));
+    events.publish({ type: "exec-added", pid: 0, execId: exec.execId });
+  }
+
+  /** Prepares an exec for a start that follows at once; one at a time. */
+  async #prepare(exec: Exec): Promise<void> {
+    const { init } = this.#options;
+    if (!init.startedDirectly || init.state.name !== "running") return;
+    if (exec.request.stdio.terminal || this.#prepared?.isPrepared) return;
+    this.#prepared = exec;
+    await exec.prepare();
   }
 
   /** Frees the id of an exec that could not be started. */
@@ -122,7 +136,7 @@ export class Execs {
     const { execId, pid, startedAt: timestamp } = exec;
     if (barrier.passed) {
       // Too late: no event may follow the exit of init.
-      onExit(watched, context.log, (exit) => exec.exited(exit));
+      onExit(watched, context.log, (exit) => exec.recordExit(exit));
       await killUnlessExited(pid, watched);
       await exec.release();
       throw wrongState(context.record.id, "exec in", init.state.name);
@@ -139,9 +153,12 @@ export class Execs {
     const event = { pid, execId, timestamp };
     if (!this.#announced.has(exec)) events.publish({ type: "exec-added", ...event });
     events.publish({ type: "exec-started", ...event });
-    onExit(watched, context.log, (exit) => {
+    // The start is answered first, also where the process has ended already.
+    const answered = yieldToEventLoop().then(() => exec.dropStart());
+    onExit(watched, context.log, async (exit) => {
+      await answered;
       const exitedAt = notBefore(timestamp, exit.exitedAt);
-      this.#ended(exec, { ...exit, exitedAt }, hold);
+      this.#recordExit(exec, { ...exit, exitedAt }, hold);
     });
     if (init.state.name === "stopped") await killUnlessExited(pid, watched);
     return { execId, pid };
@@ -165,20 +182,20 @@ export class Execs {
     );
     await exec.adopt(record, process);
     if (record.exit !== undefined) {
-      exec.exited(record.exit);
+      exec.recordExit(record.exit);
       exec.exit.resolve(record.exit);
       return;
     }
     const hold = this.#options.barrier().block("exec");
-    const ended = (exit: ProcessExit) => this.#ended(exec, exit, hold);
+    const ended = (exit: ProcessExit) => this.#recordExit(exec, exit, hold);
     if (process !== undefined) onExit(process, context.log, ended);
     else queueMicrotask(() => ended(unseenExit()));
   }
 
-  #ended(exec: Exec, exit: ProcessExit, hold: Disposable): void {
+  #recordExit(exec: Exec, exit: ProcessExit, hold: Disposable): void {
     const { events } = this.#options;
     using _released = hold;
-    exec.exited(exit);
+    exec.recordExit(exit);
     const record = this.#records.get(exec.execId);
     if (record !== undefined) {
       this.#record({ ...record, exit, exitSeq: events.next() });

@@ -7,7 +7,7 @@ import { unseenExit } from "../../oci/process_exit.ts";
 export function onExit(
   { exited }: { readonly exited: Promise<Exit> },
   log: (message: string) => void,
-  then: (exit: ProcessExit) => void,
+  then: (exit: ProcessExit) => void | Promise<void>,
 ): void {
   exited.then(
     ({ status, at }): ProcessExit => ({ exitStatus: status, exitedAt: at }),

@@ -56,7 +56,7 @@ export class InitExitHandler {
       // The exit event still has it, as long as this shim lives.
       log(`cannot write ${paths.exitRecord}: ${error}`);
     }
-    init.exited(exit);
+    init.recordExit(exit);
     if (record.sharedPidNamespace === true && pid > 0) void this.#killRest();
     else init.releaseStdio();
     const published = this.barrier.pass(() => {

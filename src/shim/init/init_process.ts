@@ -5,10 +5,12 @@ import { ifThere } from "../../linux/fs/if_there.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import type { OciCheckpointOptions } from "../../oci/driver/call_options.ts";
+import { keepMount } from "../../oci/driver/keep_mount.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { reserveExitRecord } from "../../oci/exit_record.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
+import { prepareCheckpoint } from "../checkpoint/checkpoint.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
@@ -18,7 +20,9 @@ import type { InitEvent, InitRequest, InitState } from "../states/init_states.ts
 import { accepts, INIT_LIFECYCLE, wrongState } from "../states/init_states.ts";
 import { StateMachine } from "../states/state_machine.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
+import { deleteByRuntime } from "./delete_by_runtime.ts";
 import { pauseByRuntime } from "./freeze.ts";
+import { giveUpAfterEnd } from "./give_up_after_end.ts";
 import { makeInit, restoreInit } from "./make_init.ts";
 import { recoverInit } from "./recover_init.ts";
 import { rollbackCreate } from "./rollback_create.ts";
@@ -34,6 +38,7 @@ export class InitProcess {
   #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
   readonly #ended = new AbortController();
+  #startedDirectly = false;
 
   constructor(context: ProcessContext) {
     this.#context = context;
@@ -59,6 +64,11 @@ export class InitProcess {
   /** Its input and output, until it is deleted. */
   get io(): Stdio | undefined {
     return this.#io;
+  }
+
+  /** Whether it was started by runc's own FIFO: whatever its name, the runtime is runc then. */
+  get startedDirectly(): boolean {
+    return this.#startedDirectly;
   }
 
   get #stdioOptions(): OpenStdioOptions {
@@ -185,12 +195,15 @@ export class InitProcess {
     const { record } = this.#context;
     let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
-    else if (!await this.#startDirectly()) {
-      await startByRuntime(this.#context, { ended: this.#ended.signal, signal });
+    else {
+      this.#startedDirectly = await this.#startDirectly();
+      if (!this.#startedDirectly) {
+        await startByRuntime(this.#context, { ended: this.#ended.signal, signal });
+      }
+      // It can have ended while the runtime was still on its way back. An exit that has been reaped is
+      // handled in microtasks, after which the next turn comes.
+      await yieldToEventLoop();
     }
-    // It can have ended while the runtime was still on its way back. An exit that has been reaped is
-    // handled in microtasks, after which the next turn comes.
-    await yieldToEventLoop();
     const now = new Date().toISOString();
     const { exitedAt = now } = "exit" in this.state ? this.state.exit : {};
     this.#machine.transition({ type: "started", startedAt: exitedAt < now ? exitedAt : now });
@@ -219,11 +232,14 @@ export class InitProcess {
     pids: readonly number[],
     options: Omit<OciCheckpointOptions, "id">,
   ): Promise<void> {
-    const { record: { id }, runtime } = this.#context;
-    const { prepareCheckpoint } = await import("../checkpoint/checkpoint.ts");
+    const { record: { id }, runtime, log } = this.#context;
     const initFirst = [this.pid, ...pids.filter((pid) => pid !== this.pid)];
     prepareCheckpoint(this.#context, initFirst, options.imagePath);
-    await runtime.checkpoint({ ...options, id });
+    // Of a container that has ended there is nothing to write but what a checkpoint that ends it has.
+    const giveUp = new AbortController();
+    using _timer = giveUpAfterEnd(this.#ended.signal, giveUp);
+    const { signal } = giveUp;
+    await keepMount(() => runtime.checkpoint({ ...options, id, signal }), log);
   }
 
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */
@@ -249,7 +265,7 @@ export class InitProcess {
   }
 
   /** Records the exit of init. */
-  exited(exit: ProcessExit): void {
+  recordExit(exit: ProcessExit): void {
     this.#machine.transition({ type: "exited", exit });
     this.#ended.abort();
   }
@@ -261,7 +277,7 @@ export class InitProcess {
    */
   releaseStdio(): void {
     try {
-      this.#io?.exited();
+      this.#io?.onExit();
     } catch (error) {
       // The exit is published whatever happens to its stdio.
       this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
@@ -273,11 +289,10 @@ export class InitProcess {
    * be repeated.
    */
   async delete(): Promise<void> {
-    const { record, paths, runtime } = this.#context;
+    const { record, paths } = this.#context;
     failpoint("shim.delete.runtime");
-    // With force it is no error that the runtime does not know it (any more).
     try {
-      await runtime.delete(record.id, { force: true });
+      await deleteByRuntime(this.#context);
     } catch (error) {
       // As of a container to be restored, for which no runtime is run before its start.
       if (!neverRan(error, record, paths)) throw error;

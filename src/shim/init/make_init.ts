@@ -4,6 +4,8 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { kill } from "../../linux/process/process.ts";
 import type { UnclaimedExits } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { keepMount } from "../../oci/driver/keep_mount.ts";
+import { checkRestoredCgroup, prepareRestore } from "../checkpoint/checkpoint.ts";
 import type { ClaimedProcess } from "../process/claim_process.ts";
 import { claimProcess } from "../process/claim_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
@@ -44,7 +46,7 @@ export async function makeInit(
   }
   failpoint("shim.create.claim");
   const claimed = claimProcess(context, kept, paths.initPid);
-  io.started();
+  io.onStart();
   return claimed;
 }
 
@@ -54,10 +56,12 @@ export async function restoreInit(
   io: Stdio,
   imagePath: string,
 ): Promise<ClaimedProcess> {
-  const { prepareRestore, checkRestoredCgroup } = await import("../checkpoint/checkpoint.ts");
   prepareRestore(context, imagePath);
   using kept = context.reaper.bufferUnclaimedExits();
-  const restored = await makeInit(context, io, kept, imagePath);
+  const restored = await keepMount(
+    () => makeInit(context, io, kept, imagePath),
+    context.log,
+  );
   try {
     checkRestoredCgroup(context, restored.pid);
   } catch (error) {

@@ -8,6 +8,7 @@ import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { unmountRootfs } from "../rootfs.ts";
+import { deleteByRuntime } from "./delete_by_runtime.ts";
 
 /** A create that failed or was interrupted. */
 export interface UnfinishedCreate {
@@ -24,7 +25,7 @@ export async function rollbackCreate(
   context: ProcessContext,
   { own, cause, io }: UnfinishedCreate,
 ): Promise<boolean> {
-  const { record, paths, runtime, log } = context;
+  const { record, paths, log } = context;
   let undone = true;
   const step = async (what: string, undo: () => Promise<void> | void) => {
     try {
@@ -40,7 +41,7 @@ export async function rollbackCreate(
   if (begun && record.checkpoint === undefined && !couldNotStart(cause)) {
     await step("delete", async () => {
       try {
-        await runtime.delete(record.id, { force: true });
+        await deleteByRuntime(context);
       } catch (error) {
         // A command that cannot delete either may be no runtime at all, and has made nothing.
         if (!(cause instanceof RuntimeError) || hasRuntimeState(record, paths)) throw error;

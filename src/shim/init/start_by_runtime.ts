@@ -5,18 +5,8 @@ import { execFifoPath } from "../../oci/driver/exec_fifo.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { CancelledError } from "../../rpc/errors.ts";
 import type { ProcessContext } from "../process/process_context.ts";
-
-/**
- * How long the runtime may go on with the start of a container whose init has ended, in milliseconds:
- * a `poststart` hook may still run then.
- */
-const AFTER_END_MS = 10_000;
-
-/**
- * How long the runtime may go on after the connection of the caller has gone where the record does not
- * say it, in milliseconds: as long as a daemon waits by default.
- */
-const AFTER_CALLER_MS = 120_000;
+import { RUNTIME_TIMEOUT_MS } from "./delete_by_runtime.ts";
+import { giveUpAfterEnd } from "./give_up_after_end.ts";
 
 /** The signals that end a start before the OCI runtime has answered. */
 export interface StartByRuntimeOptions {
@@ -44,24 +34,19 @@ export async function startByRuntime(
   },
   { ended, signal }: StartByRuntimeOptions,
 ): Promise<void> {
-  const { record: { id, runtimeRoot, runtimeTimeoutMs = AFTER_CALLER_MS }, runtime, log } = context;
+  const { record: { id, runtimeRoot, runtimeTimeoutMs = RUNTIME_TIMEOUT_MS }, runtime, log } =
+    context;
   const giveUp = new AbortController();
   using timers = new DisposableStack();
-  const giveUpIn = (ms: number, reason?: unknown) => {
-    timers.use(after(ms, () => giveUp.abort(reason)));
-  };
-  const onEnd = () => giveUpIn(AFTER_END_MS);
+  timers.use(giveUpAfterEnd(ended, giveUp));
   const onAbort = () => {
     const reason: unknown = signal?.reason;
     if (reason instanceof CancelledError) giveUp.abort(reason);
-    else giveUpIn(runtimeTimeoutMs, reason);
+    else timers.use(after(runtimeTimeoutMs, () => giveUp.abort(reason)));
   };
-  for (const [source, listener] of [[ended, onEnd], [signal, onAbort]] as const) {
-    if (source === undefined) continue;
-    source.addEventListener("abort", listener);
-    timers.defer(() => source.removeEventListener("abort", listener));
-    if (source.aborted) listener();
-  }
+  signal?.addEventListener("abort", onAbort);
+  timers.defer(() => signal?.removeEventListener("abort", onAbort));
+  if (signal?.aborted) onAbort();
   try {
     await runtime.start(id, { signal: giveUp.signal });
   } catch (error) {

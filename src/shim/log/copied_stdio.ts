@@ -78,7 +78,7 @@ export class CopiedStdio implements Stdio {
       options,
       (stdio) => new AdoptedStdio(stdio, alive, options.poller),
     );
-    io.started();
+    io.onStart();
     return io;
   }
 
@@ -86,13 +86,13 @@ export class CopiedStdio implements Stdio {
     return this.#inner.fds;
   }
 
-  started(): void {
-    this.#inner.started();
+  onStart(): void {
+    this.#inner.onStart();
     for (const source of this.#sources.values()) source.start();
   }
 
-  exited(): void {
-    this.#inner.exited();
+  onExit(): void {
+    this.#inner.onExit();
     // The output is copied when the exit becomes known: it is in the FIFOs already.
     for (const source of this.#sources.values()) source.drain();
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Encodes output in the CRI log format.
 
 /** The streams of a process that a log keeps apart. */
 export type LogStream = "stdout" | "stderr";

@@ -61,7 +61,7 @@ export class LoggedOutput implements TerminalOutput {
     }
   }
 
-  ended(): void {
+  end(): void {
     this.#client?.[Symbol.dispose]();
   }
 

@@ -75,7 +75,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
         signal.throwIfAborted();
       }
     } catch (error) {
-      // It was released.
+      // The process was released.
       if (signal.aborted) return await Promise.withResolvers<Exit>().promise;
       throw error;
     } finally {

@@ -8,7 +8,7 @@ import type { ProcessHandle } from "./signal.ts";
 export interface ClaimedProcess {
   readonly pid: number;
   readonly handle: ProcessHandle;
-  /** When it was started at the latest, RFC 3339; not after its exit. */
+  /** When it was started at the latest, RFC 3339. */
   readonly startedAt: string;
 }
 
@@ -25,7 +25,8 @@ export function claimProcess(
 ): ClaimedProcess {
   // An unknown process would be left if this failed for want of an fd.
   const pid = reserve.run(() => readPidFile(record.id, pidFile));
-  // The kernel stamps files with the time of its last tick, so not with a later one.
+  // The kernel stamps files with the time of its last tick, so not with a later one. crun writes the
+  // pid of a process that it has let run, which may be over by then.
   const writtenAt = Deno.statSync(pidFile).mtime ?? new Date(0);
   const exited = kept.watch(pid, writtenAt.getTime());
   return { pid, handle: { exited }, startedAt: writtenAt.toISOString() };

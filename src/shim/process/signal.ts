@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+// Signals processes that may exit meanwhile.
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { hasExited } from "./errors.ts";
+import { processExited } from "./process_errors.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 /** A process whose exit is awaited. */
@@ -45,7 +46,7 @@ export function signaling(id: string, execId: string | undefined, send: () => vo
   try {
     send();
   } catch (error) {
-    if (isErrno(error, ESRCH)) throw hasExited(id, execId);
+    if (isErrno(error, ESRCH)) throw processExited(id, execId);
     throw error;
   }
 }

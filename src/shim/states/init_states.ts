@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The table of a container's states.
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { Lifecycle } from "./state_machine.ts";

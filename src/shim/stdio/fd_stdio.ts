@@ -54,7 +54,7 @@ export class FdStdio extends HeldStdio {
     }
   }
 
-  override started(): void {
+  override onStart(): void {
     this.#closeGiven();
   }
 

@@ -174,8 +174,8 @@ Deno.test("FdStdio: however many ended processes nobody reads, other waits go on
     const stdout = area.fifo(`out${n}`);
     const io = new FdStdio({ stdin: "", stdout, stderr: "", terminal: false }, poller);
     write(io.fds.stdout, bytes(`${n}\n`));
-    io.started();
-    io.exited();
+    io.onStart();
+    io.onExit();
     return { io, stdout };
   });
   const pipe = pipe2(O_NONBLOCK);

@@ -6,7 +6,7 @@ import type { Poller } from "../../linux/fd/poller.ts";
 /**
  * The shim's own writing end of a process's output FIFO. While it is open, what the process wrote
  * stays in the FIFO though the process and every reader be gone. After the exit it is closed as
- * soon as a reader is there, who then gets every byte and then the end.
+ * soon as a reader is there, which then reads every byte and then the end.
  */
 export class FifoKeepalive {
   readonly #poller: Poller;
@@ -24,8 +24,8 @@ export class FifoKeepalive {
     this.#poller = poller;
   }
 
-  /** The process has exited: the FIFO is closed once a reader is attached. */
-  exited(): void {
+  /** Closes the FIFO, of which the process has exited, once it has a reader. */
+  closeOnceRead(): void {
     if (this.#fd < 0 || this.#readers !== undefined) return;
     this.#closeIfRead();
     if (this.#fd < 0) return;

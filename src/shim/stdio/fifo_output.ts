@@ -74,9 +74,9 @@ export class FifoOutput implements TerminalOutput {
     }
   }
 
-  ended(): void {
+  end(): void {
     this.#closeFd();
-    this.#held?.exited();
+    this.#held?.closeOnceRead();
   }
 
   close(): void {

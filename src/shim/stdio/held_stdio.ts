@@ -12,11 +12,11 @@ export abstract class HeldStdio implements Stdio {
   /** The output FIFOs by path. */
   protected readonly outputs = new Map<string, FifoKeepalive>();
 
-  started(): void {}
+  onStart(): void {}
 
-  exited(): void {
+  onExit(): void {
     this.closeStdin();
-    for (const output of this.outputs.values()) output.exited();
+    for (const output of this.outputs.values()) output.closeOnceRead();
   }
 
   closeStdin(): void {

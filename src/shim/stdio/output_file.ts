@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Opens files that output is appended to.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { close, O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";

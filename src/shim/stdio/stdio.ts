@@ -16,10 +16,10 @@ export interface Stdio {
   readonly fds: StdioFds | undefined;
   /** Path that the OCI runtime sends the pty's master to; undefined without a terminal. */
   readonly consoleSocket: string | undefined;
-  /** The OCI runtime has returned and the process has its stdio. */
-  started(): void;
-  /** The process has exited; output that is still unread stays for a reader. */
-  exited(): void;
+  /** Called when the OCI runtime has returned: the process has its stdio. */
+  onStart(): void;
+  /** Called when the process has exited: output that is still unread stays for a reader. */
+  onExit(): void;
   /** Lets the process see the end of its stdin once other writers are gone. */
   closeStdin(): void;
   /** Sets the size of the terminal in characters; false where there is none (any more). */

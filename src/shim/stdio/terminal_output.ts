@@ -11,8 +11,8 @@ export interface TerminalOutput {
   takeAtExit(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
   /** Takes over what `readNext` puts into `buffer` as far as there is room; the rest is lost. */
   drain(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
-  /** No more output will come; what is unread waits for a reader. */
-  ended(): void;
+  /** Called when no more output will come: what is unread waits for a reader. */
+  end(): void;
   /** Releases everything. Unread output is lost. */
   close(): void;
 }

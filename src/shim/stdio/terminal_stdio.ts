@@ -82,7 +82,7 @@ export class TerminalStdio implements Stdio {
     return this.#socket.path;
   }
 
-  started(): void {
+  onStart(): void {
     try {
       this.#master = this.#socket.receiveMaster();
     } finally {
@@ -97,7 +97,7 @@ export class TerminalStdio implements Stdio {
     this.#copies.push(this.#copyingOut);
   }
 
-  exited(): void {
+  onExit(): void {
     this.#exited = true;
     this.#stopInput.abort();
     this.closeStdin();
@@ -167,7 +167,7 @@ export class TerminalStdio implements Stdio {
       this.#master = -1;
       close(master);
       this.#stopInput.abort();
-      this.#output.ended();
+      this.#output.end();
     }
   }
 

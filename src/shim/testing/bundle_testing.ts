@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Bundles and shims' services, for tests.
 import assert from "node:assert/strict";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
@@ -6,7 +7,8 @@ import { Reaper } from "../../linux/process/reaper.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import type { BundlePaths, BundleRecord, StdioPaths } from "../../oci/bundle_layout.ts";
-import { BUNDLE_FORMAT, bundlePaths, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths } from "../../oci/bundle_layout.ts";
+import { writeJsonAtomic } from "../../oci/json_file.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ShimService } from "../service.ts";
 

@@ -18,8 +18,12 @@ export class TestShim implements AsyncDisposable {
     this.control = control;
   }
 
-  /** Starts one that dials a socket of this name. */
-  static async start(area: TestArea, name = "shims"): Promise<TestShim> {
+  /** Starts one that dials a socket of this name, by a command that gets its own as arguments, if given. */
+  static async start(
+    area: TestArea,
+    name = "shims",
+    by: readonly string[] = [],
+  ): Promise<TestShim> {
     const path = `${area.dir}/${name}.sock`;
     const { promise, resolve } = Promise.withResolvers<Peer>();
     const server = await Server.listen(path, {
@@ -27,8 +31,12 @@ export class TestShim implements AsyncDisposable {
       handlers: {},
       onConnect: resolve,
     });
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", MAIN, "serve", "--control", path],
+    const [command = "", ...args] = [
+      ...[...by, Deno.execPath(), "run", "-A", "--no-check"],
+      ...[MAIN, "serve", "--control", path],
+    ];
+    const process = new Deno.Command(command, {
+      args,
       stdin: "null",
       stdout: "null",
     }).spawn();

@@ -23,7 +23,7 @@ import type { JsonObject } from "../rootfs.ts";
 import { spec } from "../rootfs.ts";
 import { sweep } from "../leaks/sweep.ts";
 import { addressIn, feed, installLauncher, installShim } from "./shim_program.ts";
-import { type CreateOptions, TaskClient } from "./task_client.ts";
+import { TaskClient, type TaskCreateOptions } from "./task_client.ts";
 
 /** The namespace of all containers of these tests. */
 const NAMESPACE = "test";
@@ -253,7 +253,7 @@ export class StubContainerd implements AsyncDisposable {
   async create(
     id: string,
     args: readonly string[],
-    { override, ...request }: CreateOptions = {},
+    { override, ...request }: TaskCreateOptions = {},
   ): Promise<TaskClient> {
     this.makeBundle(id, args, override);
     const client = await this.start(id);

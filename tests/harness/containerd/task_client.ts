@@ -7,7 +7,8 @@ import { TtrpcClient } from "../../../src/containerd/ttrpc/client.ts";
 import type { JsonObject } from "../rootfs.ts";
 
 /** The fields of a Create beside those that the bundle gives, and what is merged over the spec. */
-export interface CreateOptions extends Omit<Encodable<typeof task.CreateRequest>, "id" | "bundle"> {
+export interface TaskCreateOptions
+  extends Omit<Encodable<typeof task.CreateRequest>, "id" | "bundle"> {
   readonly override?: JsonObject;
 }
 
@@ -60,7 +61,7 @@ export class TaskClient implements Disposable {
     return decode(response, await this.#client.call({ service, method, payload }));
   }
 
-  create(values: Omit<CreateOptions, "override"> = {}) {
+  create(values: Omit<TaskCreateOptions, "override"> = {}) {
     const request = { bundle: this.#bundle, options: this.#options, ...values };
     return this.call("Create", task.CreateRequest, task.PidResponse, request);
   }

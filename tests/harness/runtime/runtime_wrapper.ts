@@ -5,7 +5,7 @@ import { until } from "../poll.ts";
 import { uniqueName } from "../run.ts";
 
 /** One recorded call of the runtime. */
-export interface RuntimeCall {
+export interface RecordedCall {
   /** `create`, `start`, … */
   readonly subcommand: string;
   /** Its whole argv, without the runtime's own name. */
@@ -109,7 +109,7 @@ export class RuntimeWrapper {
   }
 
   /** The calls so far, in order. */
-  calls(subcommand?: string): RuntimeCall[] {
+  calls(subcommand?: string): RecordedCall[] {
     // What follows the last newline is a call that is being recorded.
     return Deno.readTextFileSync(`${this.#dir}/calls`).split("\n").slice(0, -1)
       .map((line) => line.split("\x1f"))

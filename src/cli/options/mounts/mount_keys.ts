@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Parses `--mount`: a mount by its keys.
 import { InvalidArgumentError } from "commander";
-import { absolutePath } from "../../../linux/fs/path_names.ts";
+import { makeAbsolute } from "../../../linux/fs/path_names.ts";
 import { parseBytes } from "../resources.ts";
 import {
   anonymousVolume,
+  BIND_RECURSIVE,
   bindOptions,
   isPath,
   type MountOption,
@@ -15,7 +15,7 @@ import {
 } from "./mount_option.ts";
 
 /** Values of docker's `bind-propagation` (mount_namespaces(7)). */
-const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"];
+const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"] as const;
 
 /** Keys of docker's `--mount` that berth does not have, and what to do instead. */
 const NO_SUCH_KEY: Readonly<Record<string, string>> = {
@@ -36,7 +36,7 @@ interface MountKeys {
   source?: string;
   destination?: string;
   readonly options: string[];
-  recursive: boolean;
+  recursive: typeof BIND_RECURSIVE[number];
   /** Keys that only one type takes, for the check of the type. */
   readonly own: [key: string, type: string][];
 }
@@ -46,7 +46,7 @@ interface MountKeys {
  * Throws commander's `InvalidArgumentError`.
  */
 export function parseMount(text: string): MountOption {
-  const keys: MountKeys = { options: [], recursive: true, own: [] };
+  const keys: MountKeys = { options: [], recursive: "enabled", own: [] };
   for (const part of text.split(",")) {
     const at = part.indexOf("=");
     const key = (at < 0 ? part : part.slice(0, at)).toLowerCase();
@@ -73,8 +73,9 @@ export function parseMount(text: string): MountOption {
   const source = keys.source ?? (type === "bind" ? "" : type);
   if (type === "bind") {
     if (source === "") throw new InvalidArgumentError("a bind mount needs src");
+    checkRecursive(keys);
     const options = bindOptions(keys.options, keys.recursive);
-    return { type, source: absolutePath(source), destination, options };
+    return { type, source: makeAbsolute(source), destination, options };
   }
   if (type === "tmpfs") {
     return { type, source: "tmpfs", destination, options: tmpfsOptions(keys.options) };
@@ -119,11 +120,11 @@ function setKey(keys: MountKeys, key: string, value: string | undefined): void {
       return;
     case "bind-nonrecursive":
       keys.own.push([key, "bind"]);
-      keys.recursive = !parseBoolean(key, value);
+      keys.recursive = parseBoolean(key, value) ? "disabled" : "enabled";
       return;
     case "bind-recursive":
       keys.own.push([key, "bind"]);
-      keys.recursive = oneOf(key, some(), ["enabled", "disabled"]) === "enabled";
+      keys.recursive = oneOf(key, some(), BIND_RECURSIVE);
       return;
     case "tmpfs-size":
       keys.own.push([key, "tmpfs"]);
@@ -146,6 +147,24 @@ function setKey(keys: MountKeys, key: string, value: string | undefined): void {
   );
 }
 
+/** Refuses what docker refuses beside `bind-recursive`. */
+function checkRecursive({ recursive, options }: MountKeys): void {
+  if (recursive !== "writable" && recursive !== "readonly") return;
+  if (!options.some((option) => option === "ro" || option === "rro")) {
+    throw new InvalidArgumentError(`bind-recursive=${recursive} needs readonly`);
+  }
+  if (recursive === "writable") return;
+  if (PROPAGATIONS.some((one) => one !== "rprivate" && options.includes(one))) {
+    throw new InvalidArgumentError("bind-recursive=readonly needs bind-propagation=rprivate");
+  }
+  const contrary = options.find((option) => /^(?:bind|rw|rrw)$/.test(option));
+  if (contrary !== undefined) {
+    throw new InvalidArgumentError(
+      `bind-recursive=readonly and options=${contrary} exclude each other`,
+    );
+  }
+}
+
 /** Returns a boolean as docker reads it (Go's strconv.ParseBool); a key without a value is true. */
 function parseBoolean(key: string, value: string | undefined): boolean {
   if (value === undefined || /^(?:1|t|T|TRUE|true|True)$/.test(value)) return true;
@@ -153,8 +172,13 @@ function parseBoolean(key: string, value: string | undefined): boolean {
   throw new InvalidArgumentError(`${key} must be true or false, not ${JSON.stringify(value)}`);
 }
 
-function oneOf(key: string, value: string, values: readonly string[]): string {
-  if (values.includes(value)) return value;
+function oneOf<Value extends string>(
+  key: string,
+  value: string,
+  values: readonly Value[],
+): Value {
+  const found = values.find((one) => one === value);
+  if (found !== undefined) return found;
   throw new InvalidArgumentError(`${key} must be one of ${values.join(", ")}`);
 }
 

@@ -2,7 +2,12 @@
 // The mount that `--mount`, `-v` and `--tmpfs` give, and the rules that they share.
 import { InvalidArgumentError } from "commander";
 import { cleanPath } from "../../../linux/fs/path_names.ts";
-import { isMountOption } from "../../../linux/mount/options.ts";
+import {
+  hasPropagation,
+  isMountOption,
+  MS_RDONLY,
+  parseMountOptions,
+} from "../../../linux/mount/options.ts";
 
 /** A mount as the command line gives it: OCI's members. */
 export interface MountOption {
@@ -62,15 +67,36 @@ export function tmpfsOptions(given: readonly string[]): string[] {
   return [...TMPFS_FLAGS.filter((flag) => !given.includes(flag.slice("no".length))), ...given];
 }
 
+/** Values of docker's `bind-recursive`: whether a bind mount has the mounts below its source, and how. */
+export const BIND_RECURSIVE = ["enabled", "disabled", "writable", "readonly"] as const;
+
 /**
- * Returns the options of a bind mount with the one that makes it such. Throws commander's
- * `InvalidArgumentError`.
+ * Returns the options of a bind mount with the one that makes it such. Unless they say how it
+ * propagates, it is private, as docker has it: OCI runtimes would show the container what is mounted
+ * below the source later. Options of a read-only one say what becomes of the mounts below, as
+ * `readOnlyMount` reads them. Throws commander's `InvalidArgumentError`.
  */
-export function bindOptions(options: readonly string[], recursive = true): string[] {
+export function bindOptions(
+  options: readonly string[],
+  recursive: typeof BIND_RECURSIVE[number] = "enabled",
+): string[] {
   const unknown = options.find((option) => !isMountOption(option) && !OCI_OPTION.test(option));
   if (unknown !== undefined) {
     throw new InvalidArgumentError(`unknown mount option ${JSON.stringify(unknown)}`);
   }
   const bound = options.some((option) => option === "bind" || option === "rbind");
-  return bound ? [...options] : [recursive ? "rbind" : "bind", ...options];
+  const readOnly = (parseMountOptions(options).set & MS_RDONLY) !== 0;
+  if ((readOnly || options.includes("rro")) && options.includes("rrw")) {
+    // Beside ro runc would make all of it writable, crun what is below.
+    throw new InvalidArgumentError(
+      `the mount options ${readOnly ? "ro" : "rro"} and rrw exclude each other`,
+    );
+  }
+  const isTold = options.some((option) => /^(?:bind|rro)$/.test(option));
+  return [
+    ...bound ? [] : [recursive === "disabled" ? "bind" : "rbind"],
+    ...recursive === "readonly" ? options.filter((option) => option !== "ro") : options,
+    ...readOnly && !isTold && /^(?:enabled|readonly)$/.test(recursive) ? ["rro"] : [],
+    ...hasPropagation(options) ? [] : ["rprivate"],
+  ];
 }

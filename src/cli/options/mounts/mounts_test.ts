@@ -8,7 +8,7 @@ Deno.test("parseMount: a mount is taken in berth's and in docker's words", () =>
     type: "bind",
     source: "/a",
     destination: "/b",
-    options: ["rbind", "ro", "nosuid"],
+    options: ["rbind", "ro", "nosuid", "rro", "rprivate"],
   };
   assert.deepEqual(parseMount("type=bind,src=/a,dst=/b,options=ro:nosuid"), mount);
   assert.deepEqual(parseMount("source=/a,target=/b,readonly,options=nosuid"), mount);
@@ -18,18 +18,31 @@ Deno.test("parseMount: a mount is taken in berth's and in docker's words", () =>
     destination: "/tmp",
     options: ["nosuid", "nodev", "noexec", "size=1m"],
   });
-  assert.deepEqual(parseMount("src=/a,dst=/b,options=bind").options, ["bind"]);
+  assert.deepEqual(parseMount("src=/a,dst=/b,options=bind").options, ["bind", "rprivate"]);
 });
 
 Deno.test("parseMount: values of a mount's keys are read as docker reads them", () => {
   const options = (text: string) => parseMount(`type=bind,src=/a,dst=/b,${text}`).options;
   for (const yes of ["ro", "readonly", "ro=1", "readonly=true", "ro=T", "READONLY=TRUE"]) {
-    assert.deepEqual(options(yes), ["rbind", "ro"], yes);
+    assert.deepEqual(options(yes), ["rbind", "ro", "rro", "rprivate"], yes);
   }
-  for (const no of ["ro=0", "readonly=false", "ro=F"]) assert.deepEqual(options(no), ["rbind"], no);
+  for (const no of ["ro=0", "readonly=false", "ro=F"]) {
+    assert.deepEqual(options(no), ["rbind", "rprivate"], no);
+  }
   assert.deepEqual(options("bind-propagation=rslave"), ["rbind", "rslave"]);
-  assert.deepEqual(options("bind-nonrecursive"), ["bind"]);
-  assert.deepEqual(options("bind-recursive=disabled"), ["bind"]);
+  assert.deepEqual(options("bind-nonrecursive"), ["bind", "rprivate"]);
+  assert.deepEqual(options("bind-recursive=disabled"), ["bind", "rprivate"]);
+  for (
+    const [given, read] of [
+      ["bind-recursive=enabled", ["rbind", "rprivate"]],
+      ["ro,bind-recursive=enabled", ["rbind", "ro", "rro", "rprivate"]],
+      ["ro,bind-recursive=disabled", ["bind", "ro", "rprivate"]],
+      ["ro,bind-recursive=writable", ["rbind", "ro", "rprivate"]],
+      ["ro,bind-recursive=readonly", ["rbind", "rro", "rprivate"]],
+      ["options=ro:rw", ["rbind", "ro", "rw", "rprivate"]],
+      ["options=rro", ["rbind", "rro", "rprivate"]],
+    ] as const
+  ) assert.deepEqual(options(given), read, given);
   assert.deepEqual(
     parseMount("type=tmpfs,dst=/t,tmpfs-size=10m,tmpfs-mode=1770,options=exec").options,
     ["nosuid", "nodev", "size=10485760", "mode=1770", "exec"],
@@ -45,6 +58,18 @@ Deno.test("parseMount: what docker's mounts have and berth does not is refused w
       ["type=tmpfs,dst=/b,bind-propagation=slave", /goes with type=bind/],
       ["type=bind,src=/a,dst=/b,ro=maybe", /must be true or false/],
       ["type=bind,src=/a,dst=/b,bind-propagation=x", /must be one of/],
+      ["type=bind,src=/a,dst=/b,bind-recursive=x", /enabled, disabled, writable, readonly$/],
+      ["type=bind,src=/a,dst=/b,bind-recursive=writable", /writable needs readonly$/],
+      ["type=bind,src=/a,dst=/b,bind-recursive=readonly", /readonly needs readonly$/],
+      ["type=bind,src=/a,dst=/b,ro,options=bind,bind-recursive=readonly", /options=bind exclude/],
+      ["type=bind,src=/a,dst=/b,ro,options=rw,bind-recursive=readonly", /options=rw exclude/],
+      ["type=bind,src=/a,dst=/b,ro,options=rrw,bind-recursive=readonly", /options=rrw exclude/],
+      ["type=bind,src=/a,dst=/b,options=ro:rrw", /ro and rrw exclude each other$/],
+      ["type=bind,src=/a,dst=/b,options=rrw:rro", /rro and rrw exclude each other$/],
+      [
+        "type=bind,src=/a,dst=/b,ro,bind-recursive=readonly,bind-propagation=rslave",
+        /readonly needs bind-propagation=rprivate$/,
+      ],
       ["type=bind,src,dst=/b", /needs a value/],
       ["type=tmpfs,dst=/b,tmpfs-size=-1", /expected bytes/],
       ["type=tmpfs,dst=/b,tmpfs-mode=9", /octal/],
@@ -60,9 +85,9 @@ Deno.test("parseMount: what has no type is what docker takes it for, or a path",
 
 Deno.test("parseVolume: docker's options without a meaning here are taken", () => {
   for (const options of ["z", "rw,Z", "cached", "delegated,z", "consistent"]) {
-    assert.deepEqual(parseVolume(`/a:/b:${options}`).options, ["rbind"], options);
+    assert.deepEqual(parseVolume(`/a:/b:${options}`).options, ["rbind", "rprivate"], options);
   }
-  assert.deepEqual(parseVolume("/a:/b:ro,z").options, ["rbind", "ro"]);
+  assert.deepEqual(parseVolume("/a:/b:ro,z").options, ["rbind", "ro", "rro", "rprivate"]);
 });
 
 Deno.test("mounts: nothing is mounted on the root of the container", () => {
@@ -95,26 +120,31 @@ Deno.test("parseMount: a mount that cannot be meant is refused", () => {
 });
 
 Deno.test("parseVolume: a volume is a bind mount", () => {
-  const options = ["rbind", "ro"];
+  const options = ["rbind", "ro", "rro", "rprivate"];
   assert.deepEqual(parseVolume("/a:/b:ro"), {
     type: "bind",
     source: "/a",
     destination: "/b",
     options,
   });
-  assert.deepEqual(parseVolume("/a:/b").options, ["rbind"]);
+  assert.deepEqual(parseVolume("/a:/b").options, ["rbind", "rprivate"]);
   for (const bad of ["a", "/a:b", "/a:ro", ":/b", "/a:/b:ro:x"]) {
     assert.throws(() => parseVolume(bad), bad);
   }
 });
 
 Deno.test("parseVolume: a path alone is an anonymous volume, as is type=volume without a source", () => {
-  const volume = { type: "volume", source: "", destination: "/data", options: ["rbind"] };
+  const volume = {
+    type: "volume",
+    source: "",
+    destination: "/data",
+    options: ["rbind", "rprivate"],
+  };
   assert.deepEqual(parseVolume("/data"), volume);
   assert.deepEqual(parseMount("type=volume,target=/data"), volume);
   assert.deepEqual(parseMount("type=volume,src=,dst=/data,ro"), {
     ...volume,
-    options: ["rbind", "ro"],
+    options: ["rbind", "ro", "rro", "rprivate"],
   });
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Parses `-v` and `--tmpfs`: mounts in docker's short forms.
 import { InvalidArgumentError } from "commander";
-import { absolutePath } from "../../../linux/fs/path_names.ts";
+import { makeAbsolute } from "../../../linux/fs/path_names.ts";
 import { isMountOption } from "../../../linux/mount/options.ts";
 import {
   anonymousVolume,
@@ -35,7 +35,7 @@ export function parseVolume(text: string): MountOption {
   if (!isPath(source)) throw noNamedVolumes(source);
   return {
     type: "bind",
-    source: absolutePath(source),
+    source: makeAbsolute(source),
     destination,
     options: bindOptions(options.split(",").filter((option) => !IDLE_OPTIONS.includes(option))),
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import * as z from "zod";
 import { isRecord } from "../../is_record.ts";
 import {
   MAX_ARG_LENGTH,
@@ -53,10 +53,10 @@ export const defaultSpecParams = z.strictObject({
     "Directory of the root filesystem; names of users and groups are looked up there",
   ),
   id: containerId.optional().describe(
-    "Container id, which is the host name unless another is given",
+    "Container id, which is also the host name if none is given",
   ),
   env: z.array(argument).max(MAX_ARGS).optional().describe(
-    "Environment, as NAME=value; added to PATH, HOSTNAME and TERM, of which NAME alone removes one",
+    "Environment as NAME=value, in addition to PATH, HOSTNAME and TERM; NAME alone removes one of these",
   ),
   cwd: kernelText(MAX_TEXT).optional().describe("Working directory; defaults to /"),
   user: kernelText(MAX_TEXT).optional().describe(
@@ -66,7 +66,7 @@ export const defaultSpecParams = z.strictObject({
   hostname: textLike(/^[\x21-\x7e]+$/, "must be 1 to 64 characters without blanks", 64).optional()
     .describe("Host name; defaults to the id, else to berth"),
   terminal: z.boolean().optional().describe(
-    "The process gets a pseudo-terminal; give `container.create` the same",
+    "Give the process a pseudo-terminal; `container.create` takes the same param",
   ),
   readOnly: z.boolean().optional().describe("Mount the root filesystem read-only"),
   init: z.boolean().optional().describe(
@@ -76,10 +76,10 @@ export const defaultSpecParams = z.strictObject({
     "Mounts in addition to the usual ones, or in their place",
   ),
   namespaces: z.strictObject({
-    network: namespace.describe("Defaults to one of its own with loopback alone"),
-    pid: namespace.describe("Defaults to one of its own"),
-    ipc: namespace.describe("Defaults to one of its own"),
-    uts: namespace.describe("Defaults to one of its own"),
+    network: namespace.describe("Defaults to a new one that has only a loopback interface"),
+    pid: namespace.describe("Defaults to a new one"),
+    ipc: namespace.describe("Defaults to a new one"),
+    uts: namespace.describe("Defaults to a new one"),
   }).optional().describe("Namespaces to share: host, or a path such as /proc/42/ns/net"),
   resources: jsonObject.optional().describe("OCI linux.resources"),
   rlimits: z.array(ociRlimit).max(MAX_LIST).optional().describe("Resource limits of the process"),

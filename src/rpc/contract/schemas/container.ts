@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The state of a container on the wire.
+import * as z from "zod";
 import { MAX_MOUNT_OPTIONS, MAX_TEXT } from "../limits.ts";
 import { networkState } from "./network.ts";
 import { logState } from "./log.ts";
@@ -48,7 +49,7 @@ export const containerState = z.object({
   stdin: z.string().describe("As given to create"),
   stdout: z.string().describe("As given to create"),
   stderr: z.string().describe("As given to create"),
-  log: logState.optional().describe("Set where the output is logged"),
+  log: logState.optional().describe("Log of the output; absent if the output is not logged"),
   labels: labels.describe("As given to create"),
   createdAt: time("Time of the creation"),
   startedAt: time("Time of the start").optional(),
@@ -58,10 +59,10 @@ export const containerState = z.object({
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
   stopSignal: z.string().optional().describe(
-    "Signal that asks the container to end, as its spec names it; absent for SIGTERM",
+    "Stop signal, as the spec names it; absent for SIGTERM",
   ),
   stopTimeout: z.number().optional().describe(
-    "Seconds between that signal and SIGKILL, -1: forever; as given to create",
+    "Seconds between the stop signal and SIGKILL, as given to create; -1 is forever",
   ),
   restart: restartState.optional().describe(
     "When the daemon starts the container again; absent for never",
@@ -71,10 +72,10 @@ export const containerState = z.object({
   ),
   restartingAt: time("Time at which the daemon will start the container again").optional(),
   error: z.string().optional().describe(
-    "Why the container could not be started again the last time; absent once it could",
+    "Why the last attempt to start the container again failed; absent after one that succeeded",
   ),
   lastExit: exitStatus.optional().describe(
-    "How the run before this one ended; set for a container that was started again",
+    "How the previous run of the container ended; set if it was started again",
   ),
   autoRemove: z.boolean().optional().describe(
     "True if the daemon removes the container when it has exited",
@@ -84,7 +85,7 @@ export const containerState = z.object({
   ),
   group: z.string().optional().describe("Shim group: containers of one group share a shim process"),
   network: networkState.optional().describe(
-    "Network of the container; absent if CNI plugins have made none",
+    "Network that CNI plugins have made for the container; absent if there is none",
   ),
   shimPid: z.int().describe("Pid of the shim; the daemon's own pid with no_shim"),
   shim: shimStatus,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import * as z from "zod";
 import { EVENT_TYPES } from "../event_types.ts";
 import { networkState } from "./network.ts";
 import { exitMembers } from "./process.ts";
@@ -40,10 +40,10 @@ export const event = z.object({
   path: z.string().optional().describe("Checkpoint directory; only for checkpointed events"),
   network: networkState.optional().describe("Network of the container; only for create events"),
   replaces: z.string().optional().describe(
-    "Instance that this one takes the place of; only for create events of a restart",
+    "Instance that this one replaces; only for create events of a restart",
   ),
   newId: z.string().optional().describe(
-    "Id that the container has from now on, where `id` is the one it had; only for renamed events",
+    "New id of the container, whose former id is `id`; only for renamed events",
   ),
   restart: restartDetails.optional().describe("Only for restarting events"),
   error: z.string().optional().describe(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The log of a container on the wire.
+import * as z from "zod";
 import { absolutePath } from "./text.ts";
 
 /** How the output of a container is logged. */

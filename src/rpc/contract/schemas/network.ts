@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The network of a container on the wire.
+import * as z from "zod";
 import {
   MAX_ADDITIONAL_NETWORKS,
   MAX_ADDRESSES,
@@ -44,16 +45,16 @@ const attachment = {
     "CNI network configuration list; either this or `name`",
   ),
   ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
-    "Addresses to ask for, for networks whose plugins can give a chosen one",
+    "Addresses to request; the plugins of the network must be able to assign given addresses",
   ),
   preferredIps: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
-    "Addresses that the container gets if they are free, where `ips` is absent",
+    "Addresses to request if they are free and `ips` is absent",
   ),
   mac: textLike(
     /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
     "must be a MAC address such as 02:42:ac:11:00:02",
     MAX_NAME,
-  ).optional().describe("MAC address to ask for"),
+  ).optional().describe("MAC address to request"),
 };
 
 /** The network of a container, as create takes it. */
@@ -77,15 +78,14 @@ export const networkParams = z.strictObject({
     options: z.array(hostName).max(MAX_ALIASES).optional().describe("Options of resolv.conf(5)"),
   }).optional().describe("DNS settings for plugins with the capability `dns`"),
   hostsFile: absolutePath.optional().describe(
-    "Hosts file of the container, to which its addresses are added. The file is the " +
-      "caller's, who mounts it at /etc/hosts",
+    "Hosts file of the container, to which its addresses are added. The caller makes the file " +
+      "and mounts it at /etc/hosts",
   ),
   resolvFile: absolutePath.optional().describe(
-    "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
-      "the places of others, but not of what `dns` says. Where neither gives servers, and the " +
-      "container's addresses are all IPv4, those of IPv6 are removed from it, and where none is " +
-      "left, 8.8.8.8 and 8.8.4.4 are added. The file is the caller's, who mounts it at " +
-      "/etc/resolv.conf",
+    "resolv.conf(5) of the container. The caller makes the file and mounts it at " +
+      "/etc/resolv.conf. DNS settings that plugins return replace those in the file, but not those " +
+      "of `dns`. If neither has servers and all addresses of the container are IPv4, the IPv6 " +
+      "servers are removed; if no server is left, 8.8.8.8 and 8.8.4.4 are added",
   ),
 }).describe("The network of a container, made by CNI plugins");
 
@@ -105,7 +105,7 @@ export const networkInterface = z.object({
   interface: z.string().describe("Name of the interface in the container"),
   mac: z.string().optional().describe("MAC address of the interface"),
   addresses: z.array(z.string()).describe(
-    "Addresses of the interface, each with the length of its prefix",
+    "Addresses of the interface, each with its prefix length",
   ),
   gateways: z.array(z.string()).describe("Gateways of the network"),
 }).describe("One interface of a container, and the network that it is in");
@@ -123,12 +123,12 @@ export const networkState = z.object({
 export const networkInfo = z.object({
   name: z.string().describe("Name of the network"),
   file: z.string().optional().describe(
-    "Configuration file; absent for the network that berth brings, and for one that " +
-      "only exists as the `conflist` of containers",
+    "Configuration file; absent for the network that comes with berth, and for one that " +
+      "exists only as the `conflist` of containers",
   ),
   plugins: z.array(z.string()).describe("CNI plugins of the network, in order"),
   missing: z.array(z.string()).describe(
-    "Plugins that are not installed; the network can be used if there is none",
+    "Plugins that are not installed; the network can be used if the list is empty",
   ),
   reason: z.string().optional().describe(
     "Reason why the network cannot be used, and what to install",

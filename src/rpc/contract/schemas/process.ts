@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// Processes and their exits on the wire.
+import * as z from "zod";
 import { MAX_ARG_LENGTH, MAX_ARGS, MAX_TEXT } from "../limits.ts";
 import { time } from "./text.ts";
 
@@ -12,7 +13,7 @@ export const ociProcess = z.looseObject({
     "Program to run and its arguments",
   ),
   env: z.array(z.string().max(MAX_ARG_LENGTH)).max(MAX_ARGS).nullable().optional().describe(
-    "Environment, each entry as NAME=value; NAME alone removes the container's",
+    "Environment, each entry as NAME=value; NAME alone removes the container's variable",
   ),
   cwd: z.string().max(MAX_TEXT).nullable().optional().describe("Working directory"),
 }).describe(
@@ -51,10 +52,12 @@ export const deleteResult = exitStatus.extend({
 /** Result of a container's removal. */
 export const removal = deleteResult.extend({
   networkLeft: z.string().optional().describe(
-    "Why the container's network could not be removed with it: its addresses and ports stay taken " +
-      "until the daemon, which goes on trying, has removed it",
+    "Why the container's network could not be removed. The daemon retries; until it succeeds, the " +
+      "network's addresses and ports stay taken",
   ),
-}).describe("Result of a container's removal: how its process exited, and what is left");
+}).describe(
+  "Result of a container's removal: how its process exited, and what could not be removed",
+);
 
 /** State of an exec process. */
 export const execState = z.object({

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// Restart policies on the wire.
+import * as z from "zod";
 
 /** When the daemon starts a container again that has exited. */
 export const restartPolicy = z.strictObject({
@@ -10,12 +11,12 @@ export const restartPolicy = z.strictObject({
   ),
   maxRetries: z.int().min(0).max(2 ** 31 - 1).optional().describe(
     "Maximum number of restarts with on-failure since the container was last started by " +
-      "a call; 0, the default, is no limit",
+      "a call; 0, the default, means no limit",
   ),
 }).describe(
-  "When the daemon starts a container again that has exited. The delay is 100 ms at " +
-    "first and doubles up to a minute; it begins again after a run of 10 seconds. A container " +
-    "that was stopped by a call is not restarted until it is started again",
+  "When the daemon restarts a container that has exited. The delay is 100 ms at first and " +
+    "doubles up to a minute; a run of 10 seconds resets it. A container that was stopped by a " +
+    "call is not restarted until it is started again",
 );
 
 /** The policy as a state tells it: open for members to come. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The schemas of what a shim reports to the daemon: its state, its events, its calls of the OCI runtime.
-import { z } from "zod";
+import * as z from "zod";
 import { containerStatus } from "./container.ts";
 import { eventType } from "./event.ts";
 import { execState, exitMembers } from "./process.ts";
@@ -44,7 +44,9 @@ export const runtimeCall = z.object({
   exitCode: z.int().describe(
     "Exit code, or 128 + signal number; -1 if the runtime could not be started or did not exit",
   ),
-  warnings: z.array(z.string()).optional().describe("What the runtime logged at level warning"),
+  warnings: z.array(z.string()).optional().describe(
+    "Messages that the runtime logged at level warning",
+  ),
 });
 
 /** A call of the OCI runtime, as a shim reports it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The stdio of a process on the wire.
+import * as z from "zod";
 import { MAX_TEXT } from "../limits.ts";
 import { textLike } from "./text.ts";
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+// The forms of strings: paths, ids, signals, times, labels.
+import * as z from "zod";
 import { isRecord } from "../../is_record.ts";
 import { ID_PATTERN, ID_RULE } from "../ids.ts";
 import { MAX_LABEL_BYTES, MAX_LABELS, MAX_SIGNAL_NAME, MAX_TEXT } from "../limits.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Restarts that users ask for.
 import { failpoint } from "../../../failpoint.ts";
-import type { Container } from "../../container/container.ts";
+import type { ManagedContainer } from "../../container/managed_container.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkSignal, type ContainerStopOptions } from "../stop/stop.ts";
 import { logFailure } from "../../util/log_failure.ts";
@@ -53,7 +52,7 @@ export class ManualRestarts {
   }
 
   /** Does again the restart, in the background, in whose middle an earlier daemon has died. */
-  finish({ id, bundle: { paths } }: Container): void {
+  finish({ id, bundle: { paths } }: ManagedContainer): void {
     const how = readRestart(paths.dir);
     if (how === undefined) return;
     const restart = this.#restart(id, how);
@@ -65,13 +64,13 @@ export class ManualRestarts {
   }
 
   /** Keeps the restarts of a container, those that an earlier daemon has begun too, from starting it. */
-  takeBack({ id, bundle: { paths } }: Container): void {
+  takeBack({ id, bundle: { paths } }: ManagedContainer): void {
     removeRestart(paths.dir);
     for (const restart of this.#underWay.get(id) ?? []) restart.stopped = true;
   }
 
   async #restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
-    const { containers, ended, start, stop, stopping } = this.#options;
+    const { containers, onAttemptEnd, start, stop, stopping } = this.#options;
     containers.get(id);
     let dir: string | undefined;
     const restart: ManualRestart = { stopped: false };
@@ -91,7 +90,7 @@ export class ManualRestarts {
     } finally {
       restarts.delete(restart);
       if (restarts.size === 0) this.#underWay.delete(id);
-      ended(id);
+      onAttemptEnd(id);
     }
   }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Restarts by policy: decides on them, plans them, does them.
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
 import { exitOf, type ProcessExit, unseenExit } from "../../../oci/process_exit.ts";
 import { messageOf } from "../../../rpc/error_text.ts";
-import type { Container } from "../../container/container.ts";
+import type { ManagedContainer } from "../../container/managed_container.ts";
 import { NO_PROGRESS, type RestartProgress } from "../../definitions/service_record.ts";
 import { Semaphore } from "../../util/locks.ts";
 import { isCreateCanceled } from "../cancel_create.ts";
@@ -38,13 +37,13 @@ export class RestartManager implements Disposable {
   }
 
   /** Decides whether a container is restarted whose init has exited. */
-  exited(event: Event): void {
+  handleExit(event: Event): void {
     const container = this.#options.containers.find(event.id);
     if (container?.bundle.record.instance !== event.instance) return;
     this.#decide(container, exitOf(event) ?? unseenExit());
   }
 
-  #decide(container: Container, exit: ProcessExit): void {
+  #decide(container: ManagedContainer, exit: ProcessExit): void {
     const { definitions } = this.#options;
     const { instance } = container.bundle.record;
     const service = definitions.service(container.id);
@@ -69,7 +68,7 @@ export class RestartManager implements Disposable {
   }
 
   /** Applies the policy to a run, or to a start that has failed. */
-  #next(container: Container, run: EndedRun): void {
+  #next(container: ManagedContainer, run: EndedRun): void {
     const { definitions } = this.#options;
     const { id, bundle: { record: { instance } } } = container;
     const service = definitions.service(id);
@@ -85,7 +84,7 @@ export class RestartManager implements Disposable {
     this.#plan(container, progress);
   }
 
-  #plan(container: Container, progress: RestartProgress): void {
+  #plan(container: ManagedContainer, progress: RestartProgress): void {
     const { definitions } = this.#options;
     const { id, bundle: { record } } = container;
     const now = new Date();
@@ -144,13 +143,13 @@ export class RestartManager implements Disposable {
       // The next daemon goes on with it, or the caller that has canceled it decides.
       if (stopping.aborted || isCreateCanceled(error)) return;
       const container = containers.find(id);
-      if (container !== undefined) this.#failed(container, error);
+      if (container !== undefined) this.#recordFailure(container, error);
     }
-    this.#options.ended(id);
+    this.#options.onAttemptEnd(id);
   }
 
   /** A start that fails counts as a run that has failed at once. */
-  #failed(container: Container, error: unknown): void {
+  #recordFailure(container: ManagedContainer, error: unknown): void {
     const reason = messageOf(error);
     logFailure("error", "container", "{id}: cannot start it again: {reason}", error, {
       id: container.id,
@@ -166,14 +165,14 @@ export class RestartManager implements Disposable {
    * Runs a container again that has its next run recorded; see {@linkcode runAgain}. The caller holds
    * the lock of the id.
    */
-  async run(id: string, instance: string): Promise<Container> {
+  async run(id: string, instance: string): Promise<ManagedContainer> {
     const container = await runAgain(id, instance, this.#options);
-    this.#running(container);
+    this.#recordStart(container);
     return container;
   }
 
   /** Records that the process of a container was started. */
-  #running(container: Container): void {
+  #recordStart(container: ManagedContainer): void {
     const { definitions } = this.#options;
     const { id, processes: { exit } } = container;
     definitions.update(id, { next: undefined, unstarted: undefined, error: undefined });
@@ -183,7 +182,7 @@ export class RestartManager implements Disposable {
   }
 
   /** Removes a definition that nothing needs: the container has a bundle and no policy. */
-  removeUnneeded({ id, life }: Container): void {
+  removeUnneeded({ id, life }: ManagedContainer): void {
     const { definitions } = this.#options;
     const service = definitions.service(id);
     if (service?.policy.policy !== "no" || service.next !== undefined) return;
@@ -191,7 +190,7 @@ export class RestartManager implements Disposable {
   }
 
   /** Goes on with a container whose removal has failed: plans its restart again. */
-  resume(container: Container): void {
+  resume(container: ManagedContainer): void {
     const { id, processes: { exit } } = container;
     const next = this.#options.definitions.service(id)?.next;
     if (next !== undefined) return this.#scheduleNext(id);
@@ -200,7 +199,7 @@ export class RestartManager implements Disposable {
   }
 
   /** Decides whether a container is restarted that a daemon finds when it starts. */
-  settle(container: Container): void {
+  settle(container: ManagedContainer): void {
     const { definitions } = this.#options;
     const { id, life, status, processes: { exit }, bundle: { record } } = container;
     const service = definitions.service(id);
@@ -208,7 +207,7 @@ export class RestartManager implements Disposable {
     const isNext = service.next?.instance === record.instance && life.phase !== "resting";
     if (status !== "created" && isNext) {
       definitions.setRecord(record);
-      this.#running(container);
+      this.#recordStart(container);
       if (status !== "stopped") return;
     } else if (container.processes.isAlive) {
       return;

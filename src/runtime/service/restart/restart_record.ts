@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+// The record of a restart that a user has asked for.
 import { removeFile } from "../../../linux/fs/remove_file.ts";
-import { tryReadJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../../oci/json_file.ts";
 import type { ContainerStopOptions } from "../stop/stop.ts";
 
 /**

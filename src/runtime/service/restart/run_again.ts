@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Makes and starts the next instance of a stopped container.
 import { failpointAsync } from "../../../failpoint.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
-import type { Container } from "../../container/container.ts";
+import type { ManagedContainer } from "../../container/managed_container.ts";
 import type { ServiceContext } from "../context.ts";
 
 /** The containers, their definitions, and how a container is made again. */
 export interface RunAgainOptions extends Pick<ServiceContext, "containers" | "definitions"> {
   /** Creates the container of a record and a spec in the place of the one that has the id. */
-  readonly remake: (record: BundleRecord, spec: Record<string, unknown>) => Promise<Container>;
+  readonly remake: (
+    record: BundleRecord,
+    spec: Record<string, unknown>,
+  ) => Promise<ManagedContainer>;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function runAgain(
   id: string,
   instance: string,
   options: RunAgainOptions,
-): Promise<Container> {
+): Promise<ManagedContainer> {
   const found = options.containers.get(id);
   const { isEnding, phase } = found.life;
   const isMade = found.bundle.record.instance === instance && phase !== "resting" && !isEnding;
@@ -43,10 +45,10 @@ export async function runAgain(
 }
 
 async function makeAgain(
-  found: Container,
+  found: ManagedContainer,
   instance: string,
   { containers, definitions, remake }: RunAgainOptions,
-): Promise<Container> {
+): Promise<ManagedContainer> {
   await failpointAsync("restart.begin");
   // Leaves the definition, so that the container is there all the time.
   if (found.life.phase !== "resting") await removeInstance(found);
@@ -56,7 +58,7 @@ async function makeAgain(
   const { exit } = containers.get(found.id).processes;
   const made = await remake({
     ...record,
-    // It was restored from it once.
+    // Only the first run is restored from the checkpoint.
     checkpoint: undefined,
     // Another one where the planned one has been created and has ended meanwhile.
     instance: next?.instance ?? instance,
@@ -68,11 +70,11 @@ async function makeAgain(
   return made;
 }
 
-async function removeInstance(found: Container): Promise<void> {
+async function removeInstance(found: ManagedContainer): Promise<void> {
   try {
     await found.delete(false);
   } catch (error) {
-    // One whose create came to nothing has gone by itself.
+    // An instance whose create failed is gone by itself.
     if (!(error instanceof NotFoundError)) throw error;
   }
 }

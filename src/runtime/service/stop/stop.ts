@@ -2,19 +2,18 @@
 // Stops one container: signal, grace, SIGKILL.
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
-import { type BundleRecord, tryReadJson } from "../../../oci/bundle_layout.ts";
+import { type BundleRecord, DEFAULT_STOP_TIMEOUT } from "../../../oci/bundle_layout.ts";
+import { tryReadJson } from "../../../oci/json_file.ts";
 import { stopSignalIn } from "../../../oci/spec/facts.ts";
 import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
-import type { Container } from "../../container/container.ts";
+import type { ManagedContainer } from "../../container/managed_container.ts";
 import { backoff } from "../../../linux/event_loop/backoff.ts";
-import { logFailure } from "../../util/log_failure.ts";
+import { logFailuresOnce } from "../../util/log_failure.ts";
 import { readStop, recordStop } from "./stop_record.ts";
 
-/** Default time between the signal and SIGKILL, in seconds, as in docker. */
-const DEFAULT_TIMEOUT = 10;
 /**
  * Seconds at a shutdown for a container whose own time never ends: the machine waits for it. The systemd
  * unit gives 120 to all of them.
@@ -41,7 +40,7 @@ export function checkSignal({ signal }: ContainerStopOptions): void {
  * @throws {BerthError} if the shim fails to send the first signal.
  */
 export async function stopContainer(
-  container: Container,
+  container: ManagedContainer,
   { signal, timeout, shutdown }: ContainerStopOptions,
   stopping: AbortSignal,
 ): Promise<void> {
@@ -69,14 +68,14 @@ export async function stopContainer(
 
 /** Returns the seconds that a container is given where the caller names none; see {@linkcode stopContainer}. */
 export function ownTimeout(
-  { stopTimeout = DEFAULT_TIMEOUT }: Pick<BundleRecord, "stopTimeout">,
+  { stopTimeout = DEFAULT_STOP_TIMEOUT }: Pick<BundleRecord, "stopTimeout">,
   shutdown = false,
 ): number {
   return shutdown && stopTimeout < 0 ? SHUTDOWN_TIMEOUT : stopTimeout;
 }
 
 /** Finishes the stop that an earlier daemon has begun, if there is one. */
-export function resumeStop(container: Container, stopping: AbortSignal): void {
+export function resumeStop(container: ManagedContainer, stopping: AbortSignal): void {
   const record = readStop(container.bundle.paths.dir);
   if (record === undefined) return;
   const { killAt, timeout = Infinity } = record;
@@ -85,7 +84,7 @@ export function resumeStop(container: Container, stopping: AbortSignal): void {
   killLater(container, grace, stopping);
 }
 
-async function askToEnd(container: Container, signal: number): Promise<void> {
+async function askToEnd(container: ManagedContainer, signal: number): Promise<void> {
   try {
     await container.kill({ signal });
     // A frozen process takes the signal when it runs again.
@@ -101,7 +100,7 @@ async function askToEnd(container: Container, signal: number): Promise<void> {
  * removed.
  */
 async function killLater(
-  container: Container,
+  container: ManagedContainer,
   ms: number,
   stopping: AbortSignal,
 ): Promise<void> {
@@ -110,13 +109,14 @@ async function killLater(
   container.wait(undefined, over).then(() => ended.abort(), () => ended.abort());
   const [grace] = backoff({ first: Math.max(0, ms), most: Infinity });
   await grace?.(over);
+  const log = logFailuresOnce();
   for (const delay of backoff({ first: 100, most: 5_000 })) {
     if (over.aborted || container.life.isEnding) return;
     try {
       await container.kill({ signal: SIGKILL });
     } catch (error) {
       if (error instanceof NotFoundError) return;
-      logFailure("warn", "container", "{id}: cannot kill it to stop it: {reason}", error, {
+      log("warn", "container", "{id}: cannot kill it to stop it: {reason}", error, {
         id: container.id,
       });
     }
@@ -125,7 +125,7 @@ async function killLater(
 }
 
 /** Returns the stop signal that the container's spec names; SIGTERM if it names none. */
-export function stopSignalOf(container: Container): number {
+export function stopSignalOf(container: ManagedContainer): number {
   const spec = tryReadJson<Record<string, unknown>>(container.bundle.paths.config);
   const given = spec === undefined ? undefined : stopSignalIn(spec);
   if (given === undefined) return SIGTERM;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Stops, kills and checkpoints, as the restart policy has to know them.
 import { tryStat } from "../../../linux/fs/try_stat.ts";
 import { SIGKILL } from "../../../linux/process/signals.ts";
 import { INVENTORY } from "../../../oci/driver/criu_config.ts";
@@ -8,7 +7,7 @@ import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import { FailedPreconditionError, NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
-import type { Container } from "../../container/container.ts";
+import type { ManagedContainer } from "../../container/managed_container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
 import { lockToEnd, startCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
@@ -27,7 +26,7 @@ export interface StopManagerOptions extends ServiceContext {
 export class StopManager {
   readonly #options: StopManagerOptions;
   /** The last stop or kill of each container. */
-  readonly #latest = new WeakMap<Container, symbol>();
+  readonly #latest = new WeakMap<ManagedContainer, symbol>();
 
   constructor(options: StopManagerOptions) {
     this.#options = options;
@@ -41,7 +40,7 @@ export class StopManager {
   async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ProcessExit> {
     const { containers, definitions, cancelRestart, stopping } = this.#options;
     const { shutdown } = how;
-    let container: Container;
+    let container: ManagedContainer;
     let undo: () => void;
     {
       using _lock = await lockToEnd(id, "stopped", this.#options);
@@ -69,7 +68,7 @@ export class StopManager {
    * is not touched.
    */
   #recordStopper(
-    container: Container,
+    container: ManagedContainer,
     change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
   ): () => void {
     const { definitions } = this.#options;
@@ -141,7 +140,8 @@ export class StopManager {
   async checkpoint(
     { id, ...request }: ParsedParamsOf<DaemonContract, "container.checkpoint">,
   ): Promise<Record<string, never>> {
-    const container = this.#options.containers.get(id);
+    const { cgroupMounts, containers } = this.#options;
+    const container = containers.get(id);
     const { path } = request;
     // What else is wrong with the path is the OCI runtime's to say.
     if (tryStat(`${path}/${INVENTORY}`) !== undefined) {
@@ -153,12 +153,12 @@ export class StopManager {
     return await this.#end(
       container,
       request.exit ?? false,
-      () => container.call("shim.checkpoint", request),
+      () => cgroupMounts.keep(() => container.call("shim.checkpoint", request)),
     );
   }
 
   /** Does `work`, which with `ends` is a stop, unless it fails. */
-  async #end<T>(container: Container, ends: boolean, work: () => Promise<T>): Promise<T> {
+  async #end<T>(container: ManagedContainer, ends: boolean, work: () => Promise<T>): Promise<T> {
     const { id, processes } = container;
     const isStop = ends && this.#options.definitions.has(id) && processes.isAlive;
     const undo = isStop ? this.#recordStopper(container, { stopper: "user" }) : () => {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../../linux/fs/remove_file.ts";
-import { tryReadJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../../oci/json_file.ts";
 import { logFailure } from "../../util/log_failure.ts";
 
 /** The content of `stop.json` in the bundle, by which the next daemon finishes the stop. */

@@ -33,7 +33,7 @@ const CONNECT_PATIENCE = 5_000;
  * Calls that change its life as a whole (create, reconnect, cleanup, delete) take the lock; all others
  * go to the shim, which orders them.
  */
-export class Container {
+export class ManagedContainer {
   readonly #parts: ContainerParts;
   readonly #deletion: ContainerDeletion;
   readonly #recovery: ContainerRecovery;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Opens or takes over stdio whose output is copied.
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";

@@ -32,7 +32,7 @@ export function isShimTimeout(error: unknown): boolean {
 }
 
 /** Returns whether the error is an answer of the shim, which is there and well then. */
-export function isShimResponse(error: unknown): boolean {
+export function isShimResponse(error: unknown): error is BerthError {
   return error instanceof BerthError && !(error instanceof DeadlineExceededError) &&
     !(error instanceof UnavailableError);
 }

@@ -4,7 +4,7 @@ import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { AlreadyExistsError, NotFoundError, UnavailableError } from "../../rpc/errors.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { DaemonLink } from "../link.ts";
-import { renameOnce } from "./once.ts";
+import { renameOnce } from "./exactly_once.ts";
 
 Deno.test("renameOnce: where the answer was lost, a rename that goes on is waited for", async () => {
   using temp = new TempDir();

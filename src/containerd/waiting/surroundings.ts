@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compares the places of processes: namespaces, cgroups, limits, rights.
+// Compares the surroundings of processes: namespaces, cgroups, limits, rights.
 
 /** Lines of proc_pid_status(5) about what a child inherits. */
 const INHERITED =
@@ -8,14 +8,14 @@ const INHERITED =
 const OPEN_FILES = /^Max open files +(\S+) +(\S+).*$/m;
 
 /**
- * Describes the place of a process, which its children inherit: namespaces, root directory, cgroups,
+ * Describes the surroundings of a process, which its children inherit: namespaces, root directory, cgroups,
  * limits, rights, priority. Two processes with the same description start the same child, as far as
  * /proc tells. The soft limit of open files, which Deno raises, is left out; see
  * {@linkcode softFileLimit}.
  *
  * @throws what the file system throws; the process has ended, say
  */
-export function placeOf(pid: number | "self"): string {
+export function surroundingsOf(pid: number | "self"): string {
   const dir = `/proc/${pid}`;
   const namespaces = [...Deno.readDirSync(`${dir}/ns`)].map(({ name }) => name).sort()
     .map((name) => Deno.readLinkSync(`${dir}/ns/${name}`));
@@ -54,7 +54,7 @@ function labelOf(pid: number | "self"): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/attr/current`);
   } catch {
-    // Neither is on.
+    // Neither module is on.
     return "";
   }
 }

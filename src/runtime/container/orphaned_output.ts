@@ -11,7 +11,7 @@ import type { Bundle } from "../bundle/bundle.ts";
  * that is when its processes are dead, whose ends of the FIFOs keep what is in them. Never throws, for
  * a log is not worth a cleanup.
  */
-export async function copyLeftOutput({ id, record, paths }: Bundle): Promise<AsyncDisposable> {
+export async function copyOrphanedOutput({ id, record, paths }: Bundle): Promise<AsyncDisposable> {
   const { stdio, log } = record;
   await using resources = new AsyncDisposableStack();
   const report = (reason: string) =>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+// The errors about one process of a container.
 import { NotFoundError } from "../../rpc/errors.ts";
 
 /** Returns the error for a signal to a process that has exited. */
-export function hasExited(id: string, execId?: string): NotFoundError {
+export function processExited(id: string, execId?: string): NotFoundError {
   return new NotFoundError(`cannot signal ${nameOf(id, execId)}: it has exited`, {
     data: targetData(id, execId),
   });

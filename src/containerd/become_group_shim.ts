@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Makes this process the shim of a group of containers.
 import { failpoint } from "../failpoint.ts";
+import { surviveErrors } from "../linux/event_loop/survive_errors.ts";
 import { createCoreScheduling } from "../linux/process/session.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../linux/process/oom_score.ts";
 import { prctlNotDumpable } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
-import { readJson } from "../oci/bundle_layout.ts";
+import { readJson } from "../oci/json_file.ts";
 import { stackOf } from "../rpc/error_text.ts";
 import { type Bootstrap, groupOf, readBootstrap } from "./bootstrap/params.ts";
 import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
@@ -51,7 +51,7 @@ export interface Started {
  * Becomes the shim of a container's group, unless there is one: this process is then as it was
  * before.
  */
-export async function stay(call: StartCall): Promise<Started> {
+export async function becomeGroupShim(call: StartCall): Promise<Started> {
   const { args, bundle, input } = call;
   const flags = parseFlags(args);
   requireNamespace(flags);
@@ -77,14 +77,14 @@ export async function stay(call: StartCall): Promise<Started> {
   return { text, stays: true };
 }
 
-interface Role {
+interface GroupShim {
   readonly flags: ShimFlags;
   readonly bootstrap: Bootstrap;
   readonly socket: ShimSocket;
 }
 
 /** Makes this process the shim that is reached by `socket`. */
-async function becomeShim(call: StartCall, { flags, bootstrap, socket }: Role): Promise<void> {
+async function becomeShim(call: StartCall, { flags, bootstrap, socket }: GroupShim): Promise<void> {
   const { parent, bundle, env, onDone } = call;
   if (env !== undefined) takeEnvironment(env);
   prctlNotDumpable();
@@ -108,7 +108,7 @@ function takeEnvironment(env: Readonly<Record<string, string>>): void {
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-interface Place {
+interface RunOptions {
   readonly socket: ShimSocket;
   readonly bundle: string;
   readonly flags: ShimFlags;
@@ -116,25 +116,18 @@ interface Place {
   readonly ttrpc: string;
 }
 
-function run({ socket, bundle, flags, ttrpc }: Place, onDone: (clean: boolean) => void): void {
+function run({ socket, bundle, flags, ttrpc }: RunOptions, onDone: (clean: boolean) => void): void {
   const { namespace, address, publishBinary: binary, debug } = flags;
   const over = new AbortController();
-  const listening = { signal: over.signal };
   let clean = true;
   Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
   const log = new ContainerdLog(debug);
   log.open(`${bundle}/log`);
   // A bug in the shim must not kill its containers, so it keeps running.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
+  surviveErrors((error) => {
     clean = false;
-    log.write("error", `unhandled: ${stackOf(event.reason)}`);
-  }, listening);
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    clean = false;
-    log.write("error", `unhandled: ${stackOf(event.error)}`);
-  }, listening);
+    log.write("error", `unhandled: ${stackOf(error)}`);
+  }, over.signal);
   const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
   const reaper = Reaper.start({ subreaper: true, childFileLimit });
   const connected = ttrpc === "" ? undefined : overTtrpc(ttrpc, namespace);

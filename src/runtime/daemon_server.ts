@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The daemon: its parts behind its socket, from start to stop.
 import { getLogger } from "@logtape/logtape";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { loadDefaultProfile } from "../oci/apparmor/load_profile.ts";
 import { defaultOpenFiles } from "../oci/spec/default_spec.ts";
-import { daemonContract, daemonErrors, daemonNotifications } from "../rpc/contract/daemon.ts";
+import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
-import { type OpenRpcDocument, openrpcDocument } from "../rpc/contract/openrpc.ts";
 import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config/config.ts";
+import { loadOnce } from "./util/load_once.ts";
 import { logRpcError } from "./util/log_failure.ts";
+import { DAEMON_PARAMS } from "./daemon_params.ts";
 import { FdBudget } from "./fd_budget.ts";
 import { daemonMethods } from "./methods.ts";
 import { combineMonitors, type Monitor } from "./monitors/monitor.ts";
@@ -36,7 +36,7 @@ const SEND_GRACE = 1_000;
 const ADOPTED_ZOMBIE_MS = 1_000;
 
 /** The config, the command that runs berth, and the watchers of the daemon. */
-export interface DaemonOptions {
+export interface DaemonServerOptions {
   readonly config: Config;
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
@@ -45,11 +45,11 @@ export interface DaemonOptions {
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
   /** Done once the state directory is this daemon's, and before a client can connect. */
-  readonly beforeListen?: (daemon: Daemon) => Promise<void>;
+  readonly beforeListen?: (daemon: DaemonServer) => Promise<void>;
 }
 
 /** The daemon: the container manager behind its socket. */
-export class Daemon implements AsyncDisposable {
+export class DaemonServer implements AsyncDisposable {
   readonly manager: ContainerManager;
   readonly subscribers: EventSubscribers;
   readonly #statsSubscribers: StatsSubscribers;
@@ -91,7 +91,7 @@ export class Daemon implements AsyncDisposable {
    *
    * @throws {FailedPreconditionError} if another daemon has the state directory.
    */
-  static async start(options: DaemonOptions): Promise<Daemon> {
+  static async start(options: DaemonServerOptions): Promise<DaemonServer> {
     const { config, self, monitors } = options;
     const hooks = combineHooks([LOG_HOOKS, ...options.hooks]);
     const startedAt = new Date().toISOString();
@@ -124,8 +124,14 @@ export class Daemon implements AsyncDisposable {
     );
     const subscribers = new EventSubscribers(manager.events.journal);
     manager.events.addListener(() => subscribers.wake());
-    const daemon = new Daemon({ manager, subscribers, reaper, oom, hooks, fds });
+    const daemon = new DaemonServer({ manager, subscribers, reaper, oom, hooks, fds });
     await options.beforeListen?.(daemon);
+    const defaults = {
+      seccomp: config.runtime.seccomp,
+      apparmor,
+      usernsRemap: config.runtime.userns_remap,
+      openFiles: defaultOpenFiles(),
+    };
     const methods = daemonMethods({
       manager,
       subscribers,
@@ -139,32 +145,20 @@ export class Daemon implements AsyncDisposable {
         state: config.state,
         root: config.root,
         runtime: { path: config.runtime.runtime, version: manager.runtimeVersion() },
-        defaults: {
-          seccomp: config.runtime.seccomp,
-          apparmor,
-          usernsRemap: config.runtime.userns_remap,
-          openFiles: defaultOpenFiles(),
-        },
+        defaults,
         startedAt,
         containers: manager.containers.size,
       }),
     });
-    let document: OpenRpcDocument | undefined;
-    // Some milliseconds of work, for the first client that asks.
-    const discover = () =>
-      document ??= openrpcDocument(daemonContract, {
-        title: "berth",
-        version: VERSION,
-        errors: daemonErrors,
-        notifications: daemonNotifications,
-      });
+    // Made for the first client that asks: that takes some milliseconds, and all schemas.
+    const discover = loadOnce(async () => (await import("./discover.ts")).discover());
     daemon.#server = await Server.listen(config.socket.path, {
       mode: Number.parseInt(config.socket.mode, 8),
       ...(config.socket.gid === undefined ? {} : { gid: config.socket.gid }),
       onError: logRpcError,
       hasRoom: () => fds.hasRoom(),
       handlers: daemon.#guard({
-        ...bindContract(daemonContract, methods),
+        ...bindContract<DaemonContract>(DAEMON_PARAMS, methods),
         "rpc.discover": discover,
       }),
     });

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Waits for the shell that asks a waiting process.
 import { after } from "../../linux/event_loop/timer.ts";
 import { readAvailable } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
@@ -7,13 +6,13 @@ import type { Pidfd } from "../../linux/process/pidfd.ts";
 import { ASK_WITHIN, type Slot } from "./slot.ts";
 
 /** The line of a shell that asks: its pid and the number of its arguments. */
-export interface Line {
+export interface StartRequest {
   readonly pid: number;
   readonly count: number;
 }
 
-/** How long {@linkcode nextAsked} waits. */
-export interface AskedOptions {
+/** How long {@linkcode nextRequest} waits. */
+export interface NextRequestOptions {
   readonly poller: Poller;
   /** containerd. */
   readonly parent: Pidfd;
@@ -22,12 +21,12 @@ export interface AskedOptions {
 }
 
 /** Waits until the shell that has claimed the slot asks; undefined if none does, or not as it should. */
-export async function nextAsked(
+export async function nextRequest(
   slot: Slot,
-  { poller, parent, idle }: AskedOptions,
-): Promise<Line | undefined> {
+  { poller, parent, idle }: NextRequestOptions,
+): Promise<StartRequest | undefined> {
   const buffer = new Uint8Array(256);
-  const line = async (ms: number): Promise<Line | undefined> => {
+  const line = async (ms: number): Promise<StartRequest | undefined> => {
     const over = new AbortController();
     const { signal } = over;
     using _timer = after(ms, () => over.abort());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The errors of images, in words for the person who asked.
 import { errnoNameOf } from "../linux/libc/errno.ts";
 
 /** A failure with images, in words for the person who asked for it. */

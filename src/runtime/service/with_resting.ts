@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Leaves nothing of a stopped container but its definition, for its rename.
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { Container } from "../container/container.ts";
+import type { ManagedContainer } from "../container/managed_container.ts";
 import { defineContainer } from "../definitions/define.ts";
 import type { RestartContext } from "./restart/restart_manager.ts";
 
@@ -11,7 +10,7 @@ import type { RestartContext } from "./restart/restart_manager.ts";
 export type RenameParams = ParsedParamsOf<DaemonContract, "container.rename">;
 
 /** The service's parts, and the restarts that a stopped container may have ahead. */
-export interface AtRestOptions extends RestartContext {
+export interface RestingOptions extends RestartContext {
   /** Returns whether a container that is stopped is about to run again. */
   readonly runsAgain: (id: string) => boolean;
 }
@@ -22,10 +21,10 @@ export interface AtRestOptions extends RestartContext {
  *
  * @throws {FailedPreconditionError} if it is not stopped, or about to run again or to be removed.
  */
-export async function atRest(
+export async function withResting(
   { id, newId, instance }: RenameParams,
-  work: (container: Container) => void,
-  options: AtRestOptions,
+  work: (container: ManagedContainer) => void,
+  options: RestingOptions,
 ): Promise<void> {
   const { containers, definitions, locks, restarts } = options;
   const [first, second] = id < newId ? [id, newId] : [newId, id];
@@ -55,7 +54,7 @@ export async function atRest(
 }
 
 /** @throws {FailedPreconditionError} if something keeps the container from being left alone. */
-function check(container: Container, options: AtRestOptions): void {
+function check(container: ManagedContainer, options: RestingOptions): void {
   const { id } = container;
   const why = obstacle(container, options);
   if (why !== undefined) {
@@ -65,8 +64,8 @@ function check(container: Container, options: AtRestOptions): void {
 
 /** Returns the reason why a container cannot be left alone; undefined if it can. */
 function obstacle(
-  { id, status, bundle: { record } }: Container,
-  { definitions, runsAgain }: AtRestOptions,
+  { id, status, bundle: { record } }: ManagedContainer,
+  { definitions, runsAgain }: RestingOptions,
 ): string | undefined {
   if (status === "created") return "is created: it can be renamed once it has run";
   if (status !== "stopped") return `is ${status}: stop it first`;
