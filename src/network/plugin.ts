@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Runs CNI plugins.
+import { getLogger } from "@logtape/logtape";
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
+import { sleep } from "../linux/event_loop/timer.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
+import { messageOf } from "../rpc/error_text.ts";
 import { asRecord, isRecord } from "../rpc/is_record.ts";
 import { NetworkError } from "../rpc/errors.ts";
 import type { PluginTarget } from "./plugin_errors.ts";
-import { hangingPlugin, missingPlugin, pluginFailed } from "./plugin_errors.ts";
+import { hangingPlugin, isIptablesClash, missingPlugin, pluginFailed } from "./plugin_errors.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
 import type { CniResult } from "./result.ts";
 import { resultFault } from "./result.ts";
@@ -38,6 +41,9 @@ const MAX_OUTPUT = 1 << 20;
 /** How much of what a failed plugin has written goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 2048;
 
+/** How long a plugin waits before it is run anew after a clash of iptables, in milliseconds. */
+const CLASH_DELAYS = [20, 40, 80, 160, 320];
+
 /** Why a program may not be started at all: gone since it was found, or of another machine. */
 const NOT_STARTED = [ENOENT, EACCES, ENOEXEC];
 
@@ -64,6 +70,10 @@ export function findPlugin(type: string, dirs: readonly string[]): string | unde
  * does not stop writing, is killed, with what it has started. The result of an ADD is one that other
  * plugins can read.
  *
+ * A plugin whose iptables clashed with that of another container is run again, as after a reboot, when
+ * many containers make the chains that they share at once. An ADD that failed is followed by a DEL first:
+ * CNI specification, "Section 3: Execution of Network Configurations".
+ *
  * @throws {FailedPreconditionError} if it is not installed.
  * @throws {DeadlineExceededError} if it was killed for taking too long.
  * @throws {ResourceExhaustedError} if it says that no address is free.
@@ -73,6 +83,34 @@ export async function runPlugin(
   host: PluginHost,
   call: PluginCall,
 ): Promise<CniResult | undefined> {
+  for (const delay of CLASH_DELAYS) {
+    try {
+      return await runOnce(host, call);
+    } catch (error) {
+      if (!isIptablesClash(error)) throw error;
+      getLogger(["berth", "network"]).info("{reason}; it is run again", {
+        id: call.id,
+        reason: error.message,
+      });
+      // Those that clashed do not meet again.
+      await sleep(delay * (0.5 + Math.random()));
+      if (call.command === "ADD") await removeAdded(host, call, error);
+    }
+  }
+  return await runOnce(host, call);
+}
+
+/** Runs the DEL after an ADD that failed. Where that fails, too, the ADD's failure is the reason. */
+async function removeAdded(host: PluginHost, call: PluginCall, reason: Error): Promise<void> {
+  try {
+    await runPlugin(host, { ...call, command: "DEL" });
+  } catch (error) {
+    getLogger(["berth", "network"]).warn("{reason}", { id: call.id, reason: messageOf(error) });
+    throw reason;
+  }
+}
+
+async function runOnce(host: PluginHost, call: PluginCall): Promise<CniResult | undefined> {
   const { command, id, network, plugin } = call;
   const target = { id, network, plugin };
   const program = findPlugin(plugin, host.dirs);
