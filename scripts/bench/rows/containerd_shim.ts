@@ -106,7 +106,8 @@ async function execs(bench: Bench, engines: readonly DaemonEngine[]): Promise<Ro
     fleets.push(fleet);
     for (const id of fleet.containers.keys()) ids.set(engine, id);
   }
-  const samples = await inTurn(engines, { count: 30, warmUp: 3 }, async (engine) => {
+  // Many: now and then the kernel holds up runc for 10 ms, with either shim.
+  const samples = await inTurn(engines, { count: 100, warmUp: 3 }, async (engine) => {
     const id = ids.get(engine) ?? "", execId = bench.id();
     const elapsed = await timed(() => engine.exec(id, execId, ["true"]));
     await engine.deleteExec(id, execId);

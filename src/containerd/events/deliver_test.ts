@@ -7,7 +7,13 @@ import { UnavailableError } from "../../rpc/errors.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
 import { byProgram } from "./deliver.ts";
 
-const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), time: "" };
+const event = {
+  topic: "/tasks/exit",
+  type: "t",
+  value: Uint8Array.of(1, 2),
+  time: "",
+  isAskedAbout: false,
+};
 
 /** Has a shell script publish the event, for as long as `signal` allows. */
 async function publish(script: string, signal: AbortSignal, address = "/a"): Promise<void> {

@@ -13,6 +13,8 @@ export interface QueuedEvent {
   readonly value: Uint8Array<ArrayBuffer>;
   /** When it happened, RFC 3339. */
   readonly time: string;
+  /** Whether containerd asks about the process once more before its own client has the answer. */
+  readonly isAskedAbout: boolean;
 }
 
 /** Brings one event to containerd. Rejects if it may not have arrived. */
@@ -27,6 +29,12 @@ const MAX_EXITS = 8192;
 /** How long containerd may take to take one event, in milliseconds. */
 const TRY_MS = 5000;
 
+/**
+ * How long the event of a start waits for what containerd asks about the process before it answers its
+ * own client, in milliseconds.
+ */
+export const ASKING_MS = 3;
+
 /** Delay between two tries, in milliseconds: at first, and at most. */
 const FIRST_DELAY = 20, MOST_DELAY = 1000;
 
@@ -39,12 +47,14 @@ const MAX_EXIT_REFUSALS = 70;
 /** The topic of the events that docker and Kubernetes live by, which are the last to be dropped. */
 const EXIT_TOPIC = "/tasks/exit";
 
-/** Where events go, where failures are logged, and how many events may wait. */
+/** Where events go, where failures are logged, how many events may wait, and for how long. */
 export interface ForwarderOptions {
   readonly deliver: Deliver;
   readonly log: (level: LogLevel, message: string) => void;
   /** How many events are kept where all that waits are exits; 8,192 by default. */
   readonly maxExits?: number;
+  /** {@linkcode ASKING_MS}, which is the default. */
+  readonly askingMs?: number;
 }
 
 /**
@@ -100,7 +110,8 @@ export class Forwarder {
 
   async #run(): Promise<void> {
     // The answer to the call that has made the event goes first: its client waits for that.
-    await yieldToEventLoop();
+    if (!this.#queue[0]?.isAskedAbout) await yieldToEventLoop();
+    else if (!await this.#sleep(this.#options.askingMs ?? ASKING_MS)) return;
     for (let event = this.#queue[0]; event !== undefined; event = this.#queue[0]) {
       if (!await this.#forward(event)) return;
       this.#queue.shift();
@@ -125,11 +136,17 @@ export class Forwarder {
         }
         this.#options.log("debug", `${event.topic} is tried again: ${messageOf(error)}`);
       }
-      try {
-        await sleep(delay, { signal: this.#stop.signal });
-      } catch {
-        return false;
-      }
+      if (!await this.#sleep(delay)) return false;
+    }
+  }
+
+  /** Returns false if this is to stop. */
+  async #sleep(ms: number): Promise<boolean> {
+    try {
+      await sleep(ms, { signal: this.#stop.signal });
+      return true;
+    } catch {
+      return false;
     }
   }
 }

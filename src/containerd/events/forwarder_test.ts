@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
 import { Forwarder, type ForwarderOptions } from "./forwarder.ts";
 
-const event = (topic: string) => ({ topic, type: "t", value: new Uint8Array(), time: "" });
+const event = (topic: string, isAskedAbout = false) => ({
+  ...{ topic, type: "t", value: new Uint8Array(), time: "", isAskedAbout },
+});
 const gone = () => new TtrpcError(CODE.unavailable, "gone");
 
 /** A forwarder to a containerd that answers as `answer` says. */
 function forwarder(
   answer: (topic: string) => void | Promise<void>,
-  options: Pick<ForwarderOptions, "maxExits"> = {},
+  options: Pick<ForwarderOptions, "maxExits" | "askingMs"> = {},
 ) {
   const taken: string[] = [];
   const log: string[] = [];
@@ -47,6 +50,25 @@ Deno.test("Forwarder delivers in a later turn, after the answer to the call that
   assert.deepEqual(taken, []);
   assert.ok(await made.flush(10_000));
   assert.deepEqual(taken, ["a"]);
+});
+
+Deno.test("Forwarder tells of a start when containerd has had the time to ask about it, in order", async () => {
+  const { made, taken } = forwarder(() => {}, { askingMs: 500 });
+  made.push(event("start", true));
+  made.push(event("exit"));
+  // What is asked about it takes several turns.
+  for (let turn = 0; turn < 3; turn++) await yieldToEventLoop();
+  assert.deepEqual(taken, []);
+  assert.ok(await made.flush(10_000));
+  assert.deepEqual(taken, ["start", "exit"]);
+});
+
+Deno.test("Forwarder.stop drops an event that waits to be told", async () => {
+  const { made, taken, log } = forwarder(() => {});
+  made.push(event("start", true));
+  made.stop();
+  assert.equal(await made.flush(5000), false);
+  assert.deepEqual([taken, log.length], [[], 1]);
 });
 
 Deno.test("Forwarder keeps events while containerd is away, exits above all", async () => {

@@ -18,6 +18,9 @@ import type { Encodable, MessageType } from "../protobuf/fields.ts";
 import { timestampOf } from "../messages/time.ts";
 import type { QueuedEvent } from "./forwarder.ts";
 
+/** Topics of the calls after which containerd asks for the state or the pid. */
+const ASKED_ABOUT = ["create", "start"];
+
 /** A container as the `create` event has it. */
 export interface CreatedContainer {
   readonly id: string;
@@ -101,6 +104,7 @@ function queued<M extends MessageType>(
     topic: `/tasks/${topic}`,
     type: `containerd.events.${name}`,
     time,
+    isAskedAbout: ASKED_ABOUT.includes(topic),
     // Not before it is delivered: the answer to the call that has made the event goes first.
     get value() {
       return encode(type, values);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
@@ -10,7 +11,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import type { QueuedEvent } from "../events/forwarder.ts";
+import { ASKING_MS, type QueuedEvent } from "../events/forwarder.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
 import type { CreateRequest, ExecProcessRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
@@ -232,11 +233,14 @@ export class TaskContainer {
     }
   }
 
-  /** The events of an exec are told in the next turn, when its client has the answer. */
+  /** The events of an exec are told when its client has the answer. */
   #handle(event: ShimEvent): void {
     this.#untold.push(event);
     if (event.execId === undefined) this.#tell();
-    else if (this.#untold.length === 1) void yieldToEventLoop().then(() => this.#tell());
+    else if (this.#untold.length === 1) {
+      const answered = event.type === "exit" ? yieldToEventLoop() : sleep(ASKING_MS);
+      void answered.then(() => this.#tell());
+    }
   }
 
   #tell(): void {

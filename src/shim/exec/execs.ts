@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { after } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { startTime } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
@@ -19,6 +20,9 @@ import type { ProcessHandle } from "../process/signal.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
 import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
+
+/** When what a start has left is removed: its client, and what that asks about it, go first. */
+const TIDY_MS = 10;
 
 /** The parts of a container's shim that its execs work with. */
 export interface ExecsOptions {
@@ -154,7 +158,8 @@ export class Execs {
     if (!this.#announced.has(exec)) events.publish({ type: "exec-added", ...event });
     events.publish({ type: "exec-started", ...event });
     // The start is answered first, also where the process has ended already.
-    const answered = yieldToEventLoop().then(() => exec.dropStart());
+    const answered = yieldToEventLoop();
+    after(TIDY_MS, () => exec.dropStart());
     onExit(watched, context.log, async (exit) => {
       await answered;
       const exitedAt = notBefore(timestamp, exit.exitedAt);
