@@ -80,7 +80,7 @@ export class Forwarder {
   push(event: QueuedEvent): void {
     this.#queue.push(event);
     if (this.#queue.length > MAX_KEPT) this.#dropOne();
-    this.#running ??= this.#run().finally(() => this.#running = undefined);
+    this.#running ??= this.#run();
   }
 
   /** Waits until all events were taken, at most `ms` milliseconds. Returns whether they were. */
@@ -109,12 +109,17 @@ export class Forwarder {
   }
 
   async #run(): Promise<void> {
-    // The answer to the call that has made the event goes first: its client waits for that.
-    if (!this.#queue[0]?.isAskedAbout) await yieldToEventLoop();
-    else if (!await this.#sleep(this.#options.askingMs ?? ASKING_MS)) return;
-    for (let event = this.#queue[0]; event !== undefined; event = this.#queue[0]) {
-      if (!await this.#forward(event)) return;
-      this.#queue.shift();
+    try {
+      // The answer to the call that has made the event goes first: its client waits for that.
+      if (!this.#queue[0]?.isAskedAbout) await yieldToEventLoop();
+      else if (!await this.#sleep(this.#options.askingMs ?? ASKING_MS)) return;
+      for (let event = this.#queue[0]; event !== undefined; event = this.#queue[0]) {
+        if (!await this.#forward(event)) return;
+        this.#queue.shift();
+      }
+    } finally {
+      // At once: an event that is pushed in a microtask after the last look is for another run.
+      this.#running = undefined;
     }
   }
 

@@ -63,6 +63,22 @@ Deno.test("Forwarder tells of a start when containerd has had the time to ask ab
   assert.deepEqual(taken, ["start", "exit"]);
 });
 
+Deno.test("Forwarder.push forwards an event that comes in the moment when the last one was taken", async () => {
+  for (let later = 0; later < 10; later++) {
+    const { made, taken } = forwarder(async (topic) => {
+      await yieldToEventLoop();
+      if (topic === "last") return;
+      let moment = Promise.resolve();
+      for (let count = 0; count < later; count++) moment = moment.then(() => {});
+      void moment.then(() => made.push(event("last")));
+    });
+    made.push(event("first"));
+    for (let turn = 0; turn < 10; turn++) await yieldToEventLoop();
+    assert.ok(await made.flush(5000));
+    assert.deepEqual(taken, ["first", "last"], `${later} microtasks later`);
+  }
+});
+
 Deno.test("Forwarder.stop drops an event that waits to be told", async () => {
   const { made, taken, log } = forwarder(() => {});
   made.push(event("start", true));
