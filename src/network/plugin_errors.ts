@@ -71,7 +71,7 @@ const POOL_IS_FULL = /no IP addresses available/;
  * xtables: with nf_tables each change that the kernel refuses, such as a chain that another process has
  * made since the rules were read; with the legacy tables also a lock that was not given in time.
  */
-const IPTABLES_CLASH = /\[\S*ip6?tables\S* [^\]]*\]: exit status 4\b/;
+const IPTABLES_CLASH = /\[\S*ip6?tables\S* .*\]: exit status 4\b/;
 
 /** Returns whether a plugin failed since its iptables clashed with another process of it. */
 export function isIptablesClash(error: unknown): error is NetworkError {
