@@ -387,7 +387,7 @@ export interface OomDetails {
   readonly cgroup: string;
   /** Memory limit of the cgroup, in bytes. */
   readonly limit?: number | undefined;
-  /** Memory usage of the cgroup, in bytes. */
+  /** Peak memory usage of the cgroup, in bytes; absent if the kernel does not keep it. */
   readonly usage?: number | undefined;
   /** Number of OOM kills in the container so far. */
   readonly kills: number;

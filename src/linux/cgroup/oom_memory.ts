@@ -41,8 +41,8 @@ export interface OomMemory {
   hits(path: string): number;
   /** Its limit, bytes. */
   limit(path: string): number | undefined;
-  /** Returns the most it has had in use, bytes; its present usage where that is not kept. */
-  usage(path: string): number | undefined;
+  /** Returns the most it has had in use, bytes; undefined where the kernel does not keep that. */
+  peak(path: string): number | undefined;
 }
 
 /** Returns the memory of a cgroup; `undefined` where there is no memory controller. */
@@ -61,7 +61,7 @@ function memoryV1(path: string): OomMemory {
     candidates: () => family(path, "memory.limit_in_bytes"),
     hits: v1.limitHits,
     limit: v1.memoryLimit,
-    usage: (cause) => v1.memoryPeak(cause) ?? v1.memoryUsage(cause),
+    peak: v1.memoryPeak,
   };
 }
 
@@ -77,7 +77,7 @@ function memoryV2(path: string): OomMemory {
     candidates: () => family(path, "memory.max"),
     hits: v2.limitHits,
     limit: v2.memoryLimit,
-    usage: (cause) => v2.memoryPeak(cause) ?? v2.memoryUsage(cause),
+    peak: v2.memoryPeak,
   };
 }
 

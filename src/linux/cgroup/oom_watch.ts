@@ -19,8 +19,8 @@ export interface OomKill {
   /** Memory limit of the cgroup, in bytes. */
   readonly limit?: number;
   /**
-   * Peak usage of the cgroup, in bytes: what was in use at the kill is freed before it can be read. Its
-   * present usage where the kernel does not keep the peak (v2 before Linux 5.19).
+   * Peak usage of the cgroup, in bytes: what was in use at the kill is freed before it can be read.
+   * Absent where the kernel does not keep the peak (v2 before Linux 5.19).
    */
   readonly usage?: number;
   /** OOM kills in the container so far, this one included. */
@@ -132,7 +132,7 @@ export class OomWatch implements Disposable {
       this.#hits.set(path, hits);
     }
     if (cause === undefined) return { cgroup: "/" };
-    const limit = this.#memory.limit(cause), usage = this.#memory.usage(cause);
+    const limit = this.#memory.limit(cause), usage = this.#memory.peak(cause);
     return {
       cgroup: cause,
       ...(limit !== undefined && { limit }),

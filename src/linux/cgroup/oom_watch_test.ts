@@ -198,6 +198,20 @@ Deno.test("OomWatch: v2: the limit that was hit is the one whose own counter has
   ]);
 });
 
+Deno.test("OomWatch: v2: a kernel that keeps no peak tells no usage, of which a kill leaves little", () => {
+  using tree = v2Tree();
+  const unified = `${tree.dir}/root/pod/web`;
+  Deno.removeSync(`${unified}/memory.peak`);
+  const seen: OomKill[] = [];
+  using watch = OomWatch.open({ version: 2, paths: { unified } }, {
+    onOom: (kill) => seen.push(kill),
+  });
+  tree.write("root/pod/web/memory.events.local", killed(1));
+  tree.write("root/pod/web/memory.events", killed(1));
+  watch?.check();
+  assert.deepEqual(seen, [{ cgroup: unified, limit: 8388608, kills: 1 }]);
+});
+
 Deno.test("OomWatch: without a memory controller there is nothing to watch", () => {
   using tree = new FileTree({ "cpu.stat": "usage_usec 1\n" });
   const onOom = () => assert.fail();

@@ -13,7 +13,9 @@ export const eventType = z.enum(EVENT_TYPES).describe("Type of an event");
 export const oomDetails = z.object({
   cgroup: z.string().describe("Cgroup that reached its memory limit"),
   limit: z.int().optional().describe("Memory limit of the cgroup, in bytes"),
-  usage: z.int().optional().describe("Memory usage of the cgroup, in bytes"),
+  usage: z.int().optional().describe(
+    "Peak memory usage of the cgroup, in bytes; absent if the kernel does not keep it",
+  ),
   kills: z.int().describe("Number of OOM kills in the container so far"),
 }).describe("Details of an oom event");
 
