@@ -231,15 +231,23 @@ export class OciRuntime {
         env,
       }, options);
     } catch (error) {
-      // runc writes the pid to this file and renames it. On a full disk it leaves it, and fails by it.
       // Where it was given up, the file may be that of the next one.
-      if (!options.signal?.aborted) removeFile(`${parentDir(pidFile)}/.${baseName(pidFile)}`);
+      if (!options.signal?.aborted) tryRemoveDraft(pidFile);
       throw error;
     }
   }
 
   #call(call: RuncCall, options: RuntimeCallOptions = {}): Promise<string> {
     return runCall(this.#context, call, options);
+  }
+}
+
+/** Removes the file that runc writes a pid to before it renames it. On a full disk runc leaves it, and fails by it. */
+function tryRemoveDraft(pidFile: string): void {
+  try {
+    removeFile(`${parentDir(pidFile)}/.${baseName(pidFile)}`);
+  } catch {
+    // The runtime's own error is the one to be told, and may have the same cause.
   }
 }
 

@@ -123,6 +123,15 @@ Deno.test("oci runtime: where the disk is full a create fails, and a later one d
   await create();
 });
 
+Deno.test("oci runtime: a pid file whose rest cannot be removed does not hide what the runtime says", async () => {
+  await using box = new TestContainers();
+  const failing = box.runc(box.script("failing", "echo no room >&2; exit 1"));
+  Deno.mkdirSync(`${box.dir}/.init.pid/in-the-way`, { recursive: true });
+  const pidFile = `${box.dir}/init.pid`;
+  const error = await failure(failing.create({ id: "a", bundle: box.bundle, pidFile }));
+  assert.match(error.message, /^container a: failing create failed/);
+});
+
 Deno.test("oci runtime: failing execs at once in one container do not mix their messages", async () => {
   await using box = new TestContainers();
   const runc = box.runc();
