@@ -37,7 +37,7 @@ export class MountKeeper {
    */
   static open(state: string, find = findCgroup2): MountKeeper {
     const keeper = new MountKeeper(state, find);
-    attempt(() => {
+    attempt("put back", () => {
       const note = tryReadJson<Note>(keeper.#note);
       if (note?.bootId === bootId()) putBack(note.mount);
     });
@@ -62,21 +62,21 @@ export class MountKeeper {
   #take(): MountInfo | undefined {
     const mount = this.#find();
     if (mount !== undefined) {
-      attempt(() => writeJsonAtomic(this.#note, { bootId: bootId(), mount }));
+      attempt("note", () => writeJsonAtomic(this.#note, { bootId: bootId(), mount }));
     }
     return mount;
   }
 
   #removeNote(): void {
-    attempt(() => removeFile(this.#note));
+    attempt("remove the note of", () => removeFile(this.#note));
   }
 }
 
-function attempt(step: () => void): void {
+function attempt(what: "put back" | "note" | "remove the note of", step: () => void): void {
   try {
     step();
   } catch (error) {
-    const message = "cannot note the options of cgroup v2: {reason}";
-    logFailure("warn", "container", message, error);
+    const message = "cannot {what} the options of cgroup v2: {reason}";
+    logFailure("warn", "container", message, error, { what });
   }
 }

@@ -6,6 +6,7 @@ import { mount } from "../../linux/mount/mount.ts";
 import { type MountInfo, readMountInfo } from "../../linux/mount/mountinfo.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
 import { bootId } from "../../linux/process/boot_id.ts";
+import { CapturedLog } from "../util/log_testing.ts";
 import { MountKeeper } from "./mount_keeper.ts";
 
 /** A file system whose size is what is changed, and the state directory of daemons that keep it. */
@@ -86,6 +87,7 @@ Deno.test("MountKeeper: the next daemon puts back what a killed one had noted", 
 
 Deno.test("MountKeeper: a note that is damaged, or of an earlier boot, is forgotten", () => {
   using mounts = stage();
+  using log = new CapturedLog();
   const { find, note, resize, state } = mounts;
   const noted = (mount: unknown, boot = bootId()) => JSON.stringify({ bootId: boot, mount });
   const was = find();
@@ -100,6 +102,9 @@ Deno.test("MountKeeper: a note that is damaged, or of an earlier boot, is forgot
     assert.deepEqual(find(), now, text);
     assert.equal(exists(note), false);
   }
+  assert.ok(log.lines.length > 0);
+  const line = /^warning berth\.container: cannot put back the options of cgroup v2: /;
+  for (const one of log.lines) assert.match(one, line);
   Deno.writeTextFileSync(note, whole);
   MountKeeper.open(state, find);
   assert.deepEqual(find(), was);
