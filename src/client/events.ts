@@ -75,11 +75,6 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
     this.ended = this.#run();
   }
 
-  /** The seq of the last event that has come from the daemon, for `after` of another stream. */
-  get lastSeq(): number | undefined {
-    return this.#cursor;
-  }
-
   /**
    * Returns the next event. Rejects, and has ended, with the signal's reason or the daemon's
    * refusal.
