@@ -79,7 +79,7 @@ Deno.test("log faults: what a container wrote last is in its log, though its shi
 });
 
 Deno.test("log faults: rm -f beside a stopped shim says why a log cannot be removed, and goes on once it can", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 2" });
+  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 5" });
   const { client } = daemon;
   await daemon.run("c", ["sleep", "1000"], {}, { log: {} });
   const { shimPid } = await daemon.stateOf("c");
