@@ -63,8 +63,14 @@ export class RunTimeoutError extends DeadlineExceededError {
 
 const MAX_OUTPUT = 1024 * 1024;
 
-/** How long output that another process holds open is read after the container is gone, milliseconds. */
-const DRAIN_MS = 1000;
+/**
+ * How often it is looked for the end of output that another process holds open after the container is gone.
+ * Counted in looks, not by the clock: a process that got no CPU time has read nothing meanwhile.
+ */
+const DRAIN_LOOKS = 50;
+
+/** The time between two looks, milliseconds. */
+const LOOK_MS = 20;
 
 /** A container with piped stdio, as `Client.run` makes it. */
 export type PipedContainer = Container & {
@@ -72,9 +78,15 @@ export type PipedContainer = Container & {
   readonly stderr: ReadableStream<Uint8Array>;
 };
 
+/** What is needed of it to run it. */
+type RunnableContainer = Pick<
+  PipedContainer,
+  "id" | "start" | "wait" | "delete" | "stdin" | "stdout" | "stderr"
+>;
+
 /** Starts the created container, collects its output, waits for its end and deletes it. */
 export async function runContainer(
-  container: PipedContainer,
+  container: RunnableContainer,
   { stdin, maxOutput = MAX_OUTPUT, signal, timeoutMs }: RunOptions,
 ): Promise<RunResult> {
   const { id } = container;
@@ -85,7 +97,9 @@ export async function runContainer(
     new Collector(container.stderr, maxOutput),
   ] as const;
   const output = async (): Promise<RunOutput> => {
-    await pauseFor(Promise.all(collected.map(({ ended }) => ended)), DRAIN_MS);
+    let over = false;
+    const ended = Promise.all(collected.map(({ ended }) => ended)).then(() => over = true);
+    for (let looks = DRAIN_LOOKS; looks > 0 && !over; looks--) await pauseFor(ended, LOOK_MS);
     const [stdout, stderr] = collected;
     return {
       stdout: stdout.bytes(),
