@@ -242,6 +242,15 @@ export function preadAll(fd: number, from = 0): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * Returns the text in a regular file or memfd from byte `from` on, without white space around it.
+ *
+ * @throws LinuxError
+ */
+export function preadText(fd: number, from = 0): string {
+  return new TextDecoder().decode(preadAll(fd, from)).trim();
+}
+
+/**
  * Returns the path by which this process reaches what `fd` holds, whatever its own path has become.
  */
 export function fdPath(fd: number): string {

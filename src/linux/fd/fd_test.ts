@@ -55,6 +55,13 @@ Deno.test("fd: a memfd is read from its start whatever its offset and length", (
   assert.deepEqual(fd.preadAll(memory.fd, 70_000), block.subarray(70_000));
 });
 
+Deno.test("fd: preadText returns the text of a memfd without the white space around it", () => {
+  using memory = new fd.OwnedFd(fd.memfd("test"));
+  fd.write(memory.fd, new TextEncoder().encode("\n one é\ntwo \n"));
+  assert.equal(fd.preadText(memory.fd), "one é\ntwo");
+  assert.equal(fd.preadText(memory.fd, 5), "é\ntwo");
+});
+
 Deno.test("fd: O_NONBLOCK can be set and cleared", () => {
   const pipe = fd.pipe2();
   using reader = new fd.OwnedFd(pipe.read);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { backoff } from "../event_loop/backoff.ts";
-import { memfd, O_RDONLY, O_WRONLY, OwnedFd, pipe2, preadAll, write } from "../fd/fd.ts";
+import { memfd, O_RDONLY, O_WRONLY, OwnedFd, pipe2, preadText, write } from "../fd/fd.ts";
 import { EINVAL, ETIMEDOUT, LinuxError } from "../libc/errno.ts";
 import type { Reaper } from "./reaper.ts";
 import { SIGKILL } from "./signals.ts";
@@ -36,7 +36,7 @@ export async function openUserNamespace(reaper: Reaper, maps: IdMaps): Promise<O
     const own = namespaceOf("self");
     for (const delay of backoff(LOOKS)) {
       if (ended) {
-        const said = new TextDecoder().decode(preadAll(stderr.fd)).trim();
+        const said = preadText(stderr.fd);
         throw new LinuxError(EINVAL, "unshare", `user namespace: ${said}`);
       }
       // Its pid cannot become another's in this round, for it is not reaped meanwhile.

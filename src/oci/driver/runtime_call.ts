@@ -12,7 +12,7 @@ import {
   isErrno,
 } from "../../linux/libc/errno.ts";
 import { baseName } from "../../linux/fs/path_names.ts";
-import { fdPath, memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { fdPath, memfd, OwnedFd, preadText } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import type { ErrorData } from "../../rpc/errors.ts";
 import { exitWithin } from "./exit_within.ts";
@@ -140,7 +140,7 @@ export async function runCall(
       ...options,
     });
     exitCode = exit.status;
-    if (exitCode === 0) return stdout === undefined ? "" : textOf(stdout);
+    if (exitCode === 0) return stdout === undefined ? "" : preadText(stdout.fd);
     const message = log?.lastError() || (stderr && endOf(stderr)) ||
       (exit.signal === undefined ? noMessage(log) : `it was killed by signal ${exit.signal}`);
     throw new RuntimeError(`${subject(call)}${named(context, call, message)}`, {
@@ -210,15 +210,11 @@ function tryRead(reader: WarningReader): string[] {
   }
 }
 
-function textOf(file: OwnedFd, from = 0): string {
-  return new TextDecoder().decode(preadAll(file.fd, from));
-}
-
 /** Returns the end of a text, however long all of it is: at most {@linkcode MAX_MESSAGE} units. */
-function endOf(file: OwnedFd): string {
+function endOf({ fd }: OwnedFd): string {
   // A unit of UTF-16 has at most 3 bytes in UTF-8, so that a character cut at the start is cut off.
-  const from = Deno.statSync(fdPath(file.fd)).size - 4 * MAX_MESSAGE;
-  return textOf(file, Math.max(from, 0)).trim().slice(-MAX_MESSAGE);
+  const from = Deno.statSync(fdPath(fd)).size - 4 * MAX_MESSAGE;
+  return preadText(fd, Math.max(from, 0)).slice(-MAX_MESSAGE);
 }
 
 function subject({ id }: RuncCall): string {

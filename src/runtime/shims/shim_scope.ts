@@ -4,7 +4,7 @@ import { detectCgroupDriver, unifiedHierarchy } from "../../linux/cgroup/driver.
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { after } from "../../linux/event_loop/timer.ts";
-import { memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { memfd, OwnedFd, preadText } from "../../linux/fd/fd.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
@@ -145,7 +145,7 @@ export class ShimScope {
     using _timer = after(MOST_ASKING, () => child.kill(SIGKILL));
     const { status } = await child.exited;
     if (status !== 0) {
-      const said = new TextDecoder().decode(preadAll(stderr.fd)).trim();
+      const said = preadText(stderr.fd);
       throw new Error(`busctl ended with ${status}: ${said}`);
     }
     // The answer is only that there is a job; the next shim looks for the cgroup.
