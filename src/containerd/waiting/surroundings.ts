@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Compares the surroundings of processes: namespaces, cgroups, limits, rights.
+import { processStat } from "../../linux/process/stat.ts";
 
 /** Lines of proc_pid_status(5) about what a child inherits. */
 const INHERITED =
@@ -41,12 +42,10 @@ function limitsOf(pid: number | "self"): string {
   return Deno.readTextFileSync(`/proc/${pid}/limits`);
 }
 
-/** Returns nice value, real-time priority and policy: fields 19, 40 and 41 of proc_pid_stat(5). */
 function schedulingOf(pid: number | "self"): string {
-  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // Index 0 is field 3: the name before may hold blanks.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return [16, 37, 38].map((index) => fields[index]).join(" ");
+  const stat = processStat(pid);
+  if (stat === undefined) throw new Deno.errors.NotFound(`there is no process ${pid}`);
+  return [stat.nice, stat.realtimePriority, stat.policy].join(" ");
 }
 
 /** Returns the label of AppArmor or SELinux; a kernel with neither fails the read. */

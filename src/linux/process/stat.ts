@@ -20,8 +20,14 @@ export interface ProcessStat {
   readonly userTicks: number;
   /** CPU time in the kernel, clock ticks. */
   readonly systemTicks: number;
+  /** Nice value. */
+  readonly nice: number;
   /** When it started, clock ticks after boot. With the pid it names the process for good. */
   readonly startTime: number;
+  /** Real-time priority; 0 if it has none. */
+  readonly realtimePriority: number;
+  /** Scheduling policy, a number of sched(7). */
+  readonly policy: number;
   /** A wait status (wait(2)); 0 unless it is a zombie. */
   readonly waitStatus: number;
 }
@@ -53,7 +59,10 @@ export function processStat(pid: number | "self"): ProcessStat | undefined {
     terminal: Number(fields[4]),
     userTicks: Number(fields[11]),
     systemTicks: Number(fields[12]),
+    nice: Number(fields[16]),
     startTime: Number(fields[19]),
+    realtimePriority: Number(fields[37]),
+    policy: Number(fields[38]),
     waitStatus: Number(fields[49]),
   };
 }
