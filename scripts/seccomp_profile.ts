@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // `deno task seccomp`: takes docker's seccomp profile over from a
-// clone of moby/profiles at a release, the newest by default, with its licence; says which it was.
+// clone of moby/profiles at a release, the newest by default, with its license; says which it was.
 // Only the order of the names is changed: libseccomp keeps system calls in a list by number and looks
 // for the place of each from the lowest on, so that the highest first takes it the shortest time.
 import { run } from "../tests/harness/command.ts";

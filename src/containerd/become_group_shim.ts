@@ -94,7 +94,7 @@ async function becomeShim(call: StartCall, { flags, bootstrap, socket }: GroupSh
   const { shimCgroup } = await readOptions(bootstrap.options);
   if (shimCgroup !== "") joinShimCgroup(shimCgroup);
   const ttrpc = bootstrap.ttrpcAddress ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
-  run({ socket, bundle, flags, ttrpc }, (clean) => {
+  serveGroup({ socket, bundle, flags, ttrpc }, (clean) => {
     if (onDone === undefined) Deno.exit(0);
     onDone(clean && !ownCores && shimCgroup === "");
   });
@@ -108,7 +108,7 @@ function takeEnvironment(env: Readonly<Record<string, string>>): void {
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-interface RunOptions {
+interface ServeGroupOptions {
   readonly socket: ShimSocket;
   readonly bundle: string;
   readonly flags: ShimFlags;
@@ -116,7 +116,10 @@ interface RunOptions {
   readonly ttrpc: string;
 }
 
-function run({ socket, bundle, flags, ttrpc }: RunOptions, onDone: (clean: boolean) => void): void {
+function serveGroup(
+  { socket, bundle, flags, ttrpc }: ServeGroupOptions,
+  onDone: (clean: boolean) => void,
+): void {
   const { namespace, address, publishBinary: binary, debug } = flags;
   const over = new AbortController();
   let clean = true;
