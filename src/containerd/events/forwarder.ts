@@ -30,8 +30,8 @@ const MAX_EXITS = 8192;
 const TRY_MS = 5000;
 
 /**
- * How long the event of a start waits for what containerd asks about the process before it answers its
- * own client, in milliseconds.
+ * How long the event of a create or a start waits for what containerd asks about the process before it
+ * answers its own client, in milliseconds.
  */
 export const ASKING_MS = 3;
 

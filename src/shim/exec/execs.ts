@@ -21,7 +21,10 @@ import type { ProcessContext } from "../process/process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
 import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
 
-/** When what a start has left is removed: its client, and what that asks about it, go first. */
+/**
+ * How long after a start its files are removed, in milliseconds: its client, and what that asks about it,
+ * go first.
+ */
 const TIDY_MS = 10;
 
 /** The parts of a container's shim that its execs work with. */
