@@ -44,7 +44,11 @@ export class CallLog implements Disposable {
     inUse.add(own);
     return new CallLog(own, () => {
       inUse.delete(own);
-      if (own !== path) removeFile(own);
+      try {
+        if (own !== path) removeFile(own);
+      } catch {
+        // One that stays does no harm. To fail here would hide how the call has ended.
+      }
     });
   }
 

@@ -41,6 +41,20 @@ Deno.test("CallLog: calls at the same time have a log each, and only the first o
   assert.deepEqual([...Deno.readDirSync(dir)].map((each) => each.name), ["log.json"]);
 });
 
+Deno.test("CallLog: a log that cannot be removed does not hide how its call has ended", () => {
+  using temp = new TempDir();
+  const path = `${temp.path}/log.json`;
+  const inUse = new Set<string>();
+  using _first = CallLog.take(path, inUse);
+  const call = () => {
+    using log = CallLog.take(path, inUse);
+    Deno.mkdirSync(`${log.path}/in-the-way`, { recursive: true });
+    throw new Error("the call's own");
+  };
+  assert.throws(call, { message: "the call's own" });
+  assert.equal(inUse.size, 1);
+});
+
 Deno.test("CallLog: only the end of a huge log is read", () => {
   using temp = new TempDir();
   const dir = temp.path;
