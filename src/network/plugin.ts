@@ -83,30 +83,37 @@ export async function runPlugin(
   host: PluginHost,
   call: PluginCall,
 ): Promise<CniResult | undefined> {
-  for (const delay of CLASH_DELAYS) {
+  /** The clash of an ADD after which the DEL failed, too; a further ADD may fail for that reason. */
+  let clash: Error | undefined;
+  for (let tries = 0;; tries++) {
     try {
       return await runOnce(host, call);
     } catch (error) {
-      if (!isIptablesClash(error)) throw error;
-      getLogger(["berth", "network"]).info("{reason}; it is run again", {
-        id: call.id,
-        reason: error.message,
-      });
+      const delay = CLASH_DELAYS[tries];
+      if (delay === undefined || !isIptablesClash(error)) throw clash ?? error;
+      const reason = error.message;
+      getLogger(["berth", "network"]).info("{reason}; it is run again", { id: call.id, reason });
       // Those that clashed do not meet again.
       await sleep(delay * (0.5 + Math.random()));
-      if (call.command === "ADD") await removeAdded(host, call, error);
+      if (call.command === "ADD" && !await hasRemoved(host, call)) clash ??= error;
     }
   }
-  return await runOnce(host, call);
 }
 
-/** Runs the DEL after an ADD that failed. Where that fails, too, the ADD's failure is the reason. */
-async function removeAdded(host: PluginHost, call: PluginCall, reason: Error): Promise<void> {
+/**
+ * Runs the DEL after an ADD that failed. Returns false where that fails, too: `bridge` removes its
+ * interface and its lease, and fails by the rule that it has not made.
+ */
+async function hasRemoved(host: PluginHost, call: PluginCall): Promise<boolean> {
   try {
-    await runPlugin(host, { ...call, command: "DEL" });
+    await runOnce(host, { ...call, command: "DEL" });
+    return true;
   } catch (error) {
-    getLogger(["berth", "network"]).warn("{reason}", { id: call.id, reason: messageOf(error) });
-    throw reason;
+    getLogger(["berth", "network"]).info("{reason}; going on", {
+      id: call.id,
+      reason: messageOf(error),
+    });
+    return false;
   }
 }
 

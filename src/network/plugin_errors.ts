@@ -69,13 +69,15 @@ const POOL_IS_FULL = /no IP addresses available/;
 /**
  * Failures of iptables in the words of go-iptables, by which plugins run it. 4 is `RESOURCE_PROBLEM` of
  * xtables: with nf_tables each change that the kernel refuses, such as a chain that another process has
- * made since the rules were read; with the legacy tables also a lock that was not given in time.
+ * made since the rules were read; with the legacy tables also a lock that was not given in time. What
+ * the kernel does not support it never will.
  */
 const IPTABLES_CLASH = /\[\S*ip6?tables\S* .*\]: exit status 4\b/;
 
 /** Returns whether a plugin failed since its iptables clashed with another process of it. */
 export function isIptablesClash(error: unknown): error is NetworkError {
-  return error instanceof NetworkError && IPTABLES_CLASH.test(error.message);
+  return error instanceof NetworkError && IPTABLES_CLASH.test(error.message) &&
+    !error.message.includes("not supported");
 }
 
 /** Returns the error for a plugin that failed. A full pool is a resource that is exhausted. */

@@ -15,6 +15,9 @@ Deno.test("isIptablesClash recognizes status 4 of iptables, whatever its argumen
   assert.ok(
     clashes("/usr/sbin/ip6tables -t nat -A CNI-DN-1 -j DNAT --to-destination [fd00::2]:80", 4),
   );
+  const unsupported =
+    `${iptables}]: exit status 4: TABLE_ADD failed (Operation not supported): table [`;
+  assert.ok(!clashes(unsupported, 4));
   assert.ok(!clashes(iptables, 1));
   assert.ok(!clashes(iptables, 40));
   assert.ok(!clashes("/usr/sbin/ipset create x", 4));

@@ -31,11 +31,25 @@ networkTest(
 
     clashes(1);
     await createIn(daemon, "c", { name: "front" });
-    assert.deepEqual(runs(), ["ADD", "DEL", "DEL", "ADD"]);
+    assert.deepEqual(runs(), ["ADD", "DEL", "ADD"]);
     clashes(2);
     await daemon.remove("c");
     assert.deepEqual(runs(), ["DEL", "DEL", "DEL"]);
     await audit.assertClean("a clash that ended");
+
+    // As `bridge`, whose DEL fails by a rule that the ADD has not made.
+    plugins.plugin(
+      "extra",
+      `cat >/dev/null; echo $CNI_COMMAND >>${log}; [ -e ${log}.twice ] && ` +
+        `exec echo '{"cniVersion":"1.0.0"}'\n` +
+        `[ $CNI_COMMAND = DEL ] && { touch ${log}.twice; echo '{"code":999,"msg":"no rule"}'; exit 1; }\n` +
+        `echo '{"code":999,"msg":"${CLASH}"}'; exit 1`,
+    );
+    Deno.writeTextFileSync(log, "");
+    await createIn(daemon, "c", { name: "front" });
+    assert.deepEqual(runs(), ["ADD", "DEL", "ADD"]);
+    await daemon.remove("c");
+    await audit.assertClean("a clash whose DEL failed");
 
     // One that never ends is told as it is.
     clashes(1000);
