@@ -164,6 +164,33 @@ needed("exec, figures, a pause and a kill through ctr", async () => {
   assert.match((await containerd.ctr("task", "delete", "c")).stderr, /137/);
 });
 
+needed("an exec reads a stdin that ends before the exec was added, and its end", async () => {
+  await using containerd = await TestContainerd.start();
+  await containerd.runOk("c", ["sleep", "1000"]);
+  for (let round = 0; round < 8; round++) {
+    const args = ["task", "exec", "--fifo-dir", `${containerd.dir}/fifo`, "--exec-id", `e${round}`];
+    const child = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'echo hi | exec ctr "$@"',
+        "sh",
+        "-a",
+        containerd.daemon.socket,
+        ...args,
+        "c",
+        "cat",
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { code, stdout } = await within("an exec of cat", child.output());
+    assert.deepEqual([code, new TextDecoder().decode(stdout)], [0, "hi\n"]);
+  }
+  await containerd.ok("task", "rm", "-f", "c");
+  await containerd.ok("container", "rm", "c");
+});
+
 needed("containers and their exits outlive a containerd that is killed", async () => {
   await using containerd = await TestContainerd.start();
   await containerd.runOk("lives", ["sleep", "1000"]);

@@ -113,11 +113,16 @@ export class Execs {
     events.publish({ type: "exec-added", pid: 0, execId: exec.execId });
   }
 
-  /** Prepares an exec for a start that follows at once; one at a time. */
+  /**
+   * Prepares an exec for a start that follows at once; one at a time. Not one with a stdin: its client
+   * may write that to its end as soon as the FIFO is open, and be ready to close it after the start only
+   * (`ctr task exec`).
+   */
   async #prepare(exec: Exec): Promise<void> {
     const { init } = this.#options;
     if (!init.startedDirectly || init.state.name !== "running") return;
-    if (exec.request.stdio.terminal || this.#prepared?.isPrepared) return;
+    const { stdin, terminal } = exec.request.stdio;
+    if (stdin !== "" || terminal || this.#prepared?.isPrepared) return;
     this.#prepared = exec;
     await exec.prepare();
   }

@@ -5,6 +5,9 @@ import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
 import { listProcesses } from "../../../tests/harness/processes.ts";
 import { findCgroup, freeze, freezerState, thaw } from "../../linux/cgroup/cgroup.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { O_NONBLOCK, O_WRONLY, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { ENXIO, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
@@ -67,6 +70,24 @@ Deno.test("execs: runc waits between the two steps of an exec, and is told of th
     "exit:one",
   ]);
   assert.deepEqual(test.log, []);
+});
+
+Deno.test("execs: a stdin is not opened before the start, and no runtime runs ahead of it", async () => {
+  await using area = new TestArea();
+  const { service, calls } = await running(area);
+  const stdin = area.fifo("in");
+  service.addExec({
+    ...request("e", "/bin/sh", "-c", "read a"),
+    stdio: { ...NO_STDIO, stdin },
+  });
+  for (let turn = 0; turn < 10; turn++) await yieldToEventLoop();
+  assert.equal(calls.length, 0);
+  // Without a reader it cannot be opened for writing (fifo(7)).
+  assert.throws(() => OwnedFd.open(stdin, O_WRONLY | O_NONBLOCK), (error) => isErrno(error, ENXIO));
+  await service.startExec("e");
+  using writer = OwnedFd.open(stdin, O_WRONLY | O_NONBLOCK);
+  write(writer.fd, new TextEncoder().encode("\n"));
+  assert.equal((await service.processes.wait({ execId: "e" })).exitStatus, 0);
 });
 
 Deno.test("execs: what is started ahead has the fds of its stdio alone", async () => {
