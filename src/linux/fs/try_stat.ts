@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "./exists.ts";
 
 /**
  * Returns stat(2) of `path`; undefined where that fails, for whatever reason. Use it where the code
@@ -6,7 +7,7 @@
  */
 export function tryStat(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(path);
+    return exists(path) ? Deno.statSync(path) : undefined;
   } catch {
     // Not there, or not to be asked: to the caller that is the same.
     return undefined;
