@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
-import { bundlePaths, type BundleRecord } from "../oci/bundle_layout.ts";
+import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import { lostRecord } from "./bundle/lost_record.ts";
-import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
 import { ManagedContainer } from "./container/managed_container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
@@ -87,7 +86,6 @@ function load(dir: string, options: ReconnectOptions): ManagedContainer | "unrea
   try {
     const bundle = readBundle(dir, options);
     if (bundle === undefined) {
-      removeClaimedCgroup(bundlePaths(dir).config);
       removeBundleDir(dir);
       return undefined;
     }

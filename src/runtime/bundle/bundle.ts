@@ -39,8 +39,7 @@ export class Bundle {
 
   /**
    * Makes the directory with `config.json`, `rootfs/` and, last and atomically, `berth.json`.
-   * `claim` is called when the cgroup that it may make can be found again by `config.json`. Leaves
-   * nothing behind when it throws.
+   * `claim` is called before that one is written. Leaves nothing behind when it throws.
    *
    * @throws {FailedPreconditionError} if the directory is there already.
    * @throws {ResourceExhaustedError} if the disk is full.

@@ -2,7 +2,7 @@
 // Finds the cgroup of a container by its process, its bundle or its spec.
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { cgroupAt, findCgroup, remove, removeIfEmpty } from "../../linux/cgroup/cgroup.ts";
+import { cgroupAt, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { tryReadJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
@@ -65,15 +65,4 @@ export function plannedCgroup({ record, paths }: Bundle): Cgroup | undefined {
 export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
   const cgroup = plannedCgroup(bundle);
   if (cgroup !== undefined) await remove(cgroup);
-}
-
-/**
- * Removes the cgroup that a daemon made for a bundle which it did not live to record, or to
- * remove, unless it is in use. `config` is the path of its `config.json`.
- */
-export function removeClaimedCgroup(config: string): void {
-  // Where the daemon died while it wrote the file it had not made the cgroup.
-  const path = cgroupsPathOf(tryReadJson(config));
-  const cgroup = path === undefined ? undefined : cgroupAt(path);
-  if (cgroup !== undefined) removeIfEmpty(cgroup);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Makes sure that a new container has its cgroup alone.
-import { FileLock } from "../../linux/fd/file_lock.ts";
-import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
-import { tryStat } from "../../linux/fs/try_stat.ts";
-import { cgroupAt, cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
+import { createHash } from "node:crypto";
+import { RangeLock } from "../../linux/fd/range_lock.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
+import { cgroupAt, type Hierarchy } from "../../linux/cgroup/find.ts";
 import { occupiedAncestor, pids } from "../../linux/cgroup/cgroup.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { type BerthErrorOptions, FailedPreconditionError } from "../../rpc/errors.ts";
@@ -12,87 +12,33 @@ import { asRecord } from "../../rpc/is_record.ts";
 /** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
 const CLAIMED = ["freezer", "pids", "memory", "unified"];
 
-/** The errors of rmdir(2) for a cgroup that is in use, or gone. */
-const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "ENODEV"]);
+/** How many of the bytes that a file could have are locked for cgroups: fcntl(2) takes 63 bits. */
+const BYTES = 2n ** 62n;
 
 /**
- * Keeps others from making the same cgroup until it is disposed. It is a lock (flock(2)) on the
- * cgroup's directory, which is made for that. It holds among all processes that see the same
- * hierarchies, and is gone with its process.
+ * Keeps others from making the cgroup at `path` until the result is disposed. It is a lock on a byte of
+ * a file of the hierarchy's root, which stands for the path: it holds among all processes that see the
+ * same root, and is gone with its process. The cgroup itself is not made for that, as each rmdir(2) and
+ * mkdir(2) in a hierarchy waits for all that runtimes are doing there. Returns undefined if another
+ * process makes the cgroup. Where nothing can be locked there is nothing to dispose: the runtime will
+ * fail to make the cgroup, too, and say why.
+ *
+ * @throws {LinuxError} EMFILE, ENFILE, …
  */
-class CgroupClaim implements Disposable {
-  readonly #dir: string;
-  readonly #made: boolean;
-  readonly #lock: FileLock | undefined;
-
-  private constructor(dir: string, made: boolean, lock: FileLock | undefined) {
-    this.#dir = dir;
-    this.#made = made;
-    this.#lock = lock;
-  }
-
-  /**
-   * Claims the cgroup at `path`. Returns undefined if another has claimed it. Where no such
-   * directory can be made the claim is empty: the runtime will fail to make it, too, and say why.
-   *
-   * @throws {LinuxError} EMFILE, ENFILE, …
-   */
-  static take(
-    path: string,
-    hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
-  ): CgroupClaim | undefined {
-    const hierarchy = CLAIMED.map((name) => hierarchies.find(({ names }) => names.includes(name)))
-      .find((found) => found !== undefined);
-    if (hierarchy === undefined) return new CgroupClaim("", false, undefined);
-    const dir = hierarchy.mountPoint + path;
-    for (;;) {
-      const made = make(dir);
-      if (made === undefined) return new CgroupClaim(dir, false, undefined);
-      try {
-        const lock = FileLock.tryLock(dir, { directory: true });
-        if (lock === undefined) return undefined;
-        using claim = new DisposableStack();
-        claim.use(lock);
-        // The claimant before may have removed the directory when it gave up its claim.
-        const now = tryStat(dir);
-        if (now === undefined || now.ino !== Deno.statSync(`/proc/self/fd/${lock.fd}`).ino) {
-          continue;
-        }
-        claim.move();
-        return new CgroupClaim(dir, made, lock);
-      } catch (error) {
-        if (errnoNameOf(error) === "ENOENT") continue;
-        if (made) removeUnused(dir);
-        throw error;
-      }
-    }
-  }
-
-  /** Releases the claim. Removes a cgroup that was made for it and is unused. */
-  [Symbol.dispose](): void {
-    if (this.#made) removeUnused(this.#dir);
-    this.#lock?.[Symbol.dispose]();
-  }
-}
-
-/** Makes the directory. Returns whether it was not there; undefined where it cannot be made. */
-function make(dir: string): boolean | undefined {
-  if (tryStat(dir) !== undefined) return false;
+function claim(path: string, hierarchies: readonly Hierarchy[]): Disposable | undefined {
+  const hierarchy = CLAIMED.map((name) => hierarchies.find(({ names }) => names.includes(name)))
+    .find((found) => found !== undefined);
+  if (hierarchy === undefined) return new DisposableStack();
   try {
-    Deno.mkdirSync(dir, { recursive: true, mode: 0o755 });
-    return true;
+    return RangeLock.tryLock(`${hierarchy.mountPoint}/cgroup.procs`, byteOf(path));
   } catch (error) {
     if (isExhausted(error)) throw error;
-    return undefined;
+    return new DisposableStack();
   }
 }
 
-function removeUnused(dir: string): void {
-  try {
-    Deno.removeSync(dir);
-  } catch (error) {
-    if (!IN_USE.has(errnoNameOf(error))) throw error;
-  }
+function byteOf(path: string): bigint {
+  return createHash("sha256").update(path).digest().readBigUInt64LE() % BYTES;
 }
 
 /**
@@ -158,9 +104,9 @@ export function claimCgroup(
   using claims = new DisposableStack();
   // Units of systemd have names that it gives only once.
   if (systemdCgroup !== true) {
-    const claim = CgroupClaim.take(cgroupsPath, hierarchies);
-    if (claim === undefined) refuse("is being made by another daemon");
-    claims.use(claim);
+    const claimed = claim(cgroupsPath, hierarchies);
+    if (claimed === undefined) refuse("is being made by another daemon");
+    claims.use(claimed);
   }
   const cgroup = cgroupAt(cgroupsPath, hierarchies);
   // Of a hybrid's hierarchies any may have them.
