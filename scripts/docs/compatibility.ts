@@ -2,13 +2,19 @@
 import type { OpenRpcDocument, OpenRpcMethod } from "../../src/rpc/contract/openrpc.ts";
 import { refName, resolve } from "../../src/rpc/contract/json_schema.ts";
 import type { JsonSchema } from "../../src/rpc/contract/json_schema.ts";
+import type { ErrorMembers } from "../../src/rpc/contract/schemas/error_data.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
+
+/** A contract as it is kept: its document, and the members that `data` of its errors can have. */
+export interface KeptContract extends OpenRpcDocument {
+  readonly "x-errorData"?: ErrorMembers;
+}
 
 /**
  * Returns what in a document breaks a client that was written for an older one: one line each, empty
  * if nothing does. Params may accept more than before, and results may have more members.
  */
-export function incompatibilities(old: OpenRpcDocument, current: OpenRpcDocument): string[] {
+export function incompatibilities(old: KeptContract, current: KeptContract): string[] {
   const methods = new Map(current.methods.map((method) => [method.name, method]));
   const found = old.methods.flatMap((before) => {
     const now = methods.get(before.name);
@@ -24,7 +30,15 @@ export function incompatibilities(old: OpenRpcDocument, current: OpenRpcDocument
       found.push(...new Comparison(old, current).output(schema(before), schema(now), before.name));
     }
   }
-  return [...found, ...numberIssues(old, current)];
+  return [...found, ...numberIssues(old, current), ...dataIssues(old, current)];
+}
+
+function dataIssues(
+  { "x-errorData": before = {} }: KeptContract,
+  { "x-errorData": now = {} }: KeptContract,
+): string[] {
+  const gone = Object.keys(before).filter((name) => !Object.hasOwn(now, name));
+  return gone.map((name) => `data.${name} of errors: removed`);
 }
 
 /**

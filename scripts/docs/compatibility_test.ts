@@ -53,6 +53,17 @@ const params = (changes: Readonly<Record<string, z.ZodType>>) =>
 const result = (changes: Readonly<Record<string, z.ZodType>>) =>
   issues({ result: z.object({ ...RESULT, ...changes }) });
 
+Deno.test("incompatibilities: a member of the errors' data that is gone, and none that is new", () => {
+  const having = (...names: string[]) => ({
+    ...before,
+    "x-errorData": Object.fromEntries(names.map((name) => [name, "…"])),
+  });
+  assert.deepEqual(incompatibilities(having("kind", "exitCode"), having("kind", "exitCode2")), [
+    "data.exitCode of errors: removed",
+  ]);
+  assert.deepEqual(incompatibilities(before, having("kind")), []);
+});
+
 Deno.test("incompatibilities: none in the same document, nor in one that accepts and tells more", () => {
   assert.deepEqual(issues({}), []);
   assert.deepEqual(

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ROOT } from "../../scripts/root.ts";
-import { incompatibilities, mayBreak } from "../../scripts/docs/compatibility.ts";
+import {
+  incompatibilities,
+  type KeptContract,
+  mayBreak,
+} from "../../scripts/docs/compatibility.ts";
 import { goldens } from "../../scripts/docs/goldens.ts";
-import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import { PROTOCOL, VERSION } from "../../src/version.ts";
 
 const ADVICE = "see CONTRIBUTING.md, Versions";
 const RENEW = "the kept contract lacks what is new: run deno task docs --release";
 
-async function golden(path: string): Promise<OpenRpcDocument> {
+async function golden(path: string): Promise<KeptContract> {
   return JSON.parse(await Deno.readTextFile(`${ROOT}/${path}`));
 }
 
