@@ -329,8 +329,12 @@ Deno.test("ContainerLife: a delete that is tried again has the shim's result", (
   life.finishCreate();
   life.delete(RESULT);
   assert.deepEqual(life.state.phase === "deleting" && life.state.result, RESULT);
+  const hasShim = () => life.state.phase === "deleting" && life.state.shim !== undefined;
+  assert.equal(hasShim(), true);
   life.detach();
   assert.deepEqual(life.state.phase === "deleting" && life.state.result, RESULT);
+  // A delete that is tried again does not have the shim leave twice.
+  assert.equal(hasShim(), false);
   life.release(RESULT);
   assert.deepEqual(life.state.phase === "gone" && life.state.result, RESULT);
 });
