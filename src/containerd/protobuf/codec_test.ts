@@ -17,7 +17,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { decode, encode } from "./codec.ts";
 import { type Field, message, type MessageType, type ScalarType } from "./fields.ts";
-import { ProtobufError } from "./wire.ts";
+import { ProtobufError, WIRE } from "./wire.ts";
 
 const ORACLE_TYPES: Readonly<Record<ScalarType, Type>> = {
   string: Type.STRING,
@@ -155,6 +155,14 @@ Deno.test("decode passes over fields that it does not know, whatever they hold",
     const read = decode(little, encode(everything, value));
     assert.deepEqual(plain(read), plain({ uint32: value.uint32, inners: value.inners }));
   }));
+});
+
+Deno.test("decode passes over unknown fields of 4 and of 8 bytes, and no further", () => {
+  for (const [wire, length] of [[WIRE.fixed32, 4], [WIRE.fixed64, 8]] as const) {
+    const unknown = Uint8Array.of(15 << 3 | wire, ...Array(length).fill(0xff));
+    const known = encode(little, { uint32: 7 });
+    assert.equal(decode(little, Uint8Array.of(...unknown, ...known)).uint32, 7);
+  }
 });
 
 Deno.test("decode gives zero and empty for what was not sent", () => {
