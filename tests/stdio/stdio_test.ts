@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { COLD, TestDaemon } from "../harness/daemon.ts";
-import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
+import { FifoReader, FifoWriter, makeFifo, readUntil } from "../harness/io/fifo.ts";
 import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasEnded, isGone, readProcess } from "../harness/processes.ts";
@@ -27,21 +27,6 @@ async function finish(daemon: TestDaemon, id: string): Promise<number> {
   const { exitStatus } = await within(`the exit of ${id}`, daemon.exitOf(id));
   await daemon.client.call("container.delete", { id });
   return exitStatus;
-}
-
-/** Reads from a stream until `text` has come; returns everything so far. */
-async function readUntil(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  text: string,
-): Promise<string> {
-  const decoder = new TextDecoder();
-  let all = "";
-  while (!all.includes(text)) {
-    const { value, done } = await within(`${text} from the container`, reader.read());
-    assert.ok(!done, `the end came after ${JSON.stringify(all)}`);
-    all += decoder.decode(value, { stream: true });
-  }
-  return all;
 }
 
 Deno.test("stdio: a reader gets every byte and then the end, though the process exits at once", async () => {

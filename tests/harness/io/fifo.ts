@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
+import { within } from "../poll.ts";
 import { signalChild } from "../processes.ts";
 import { uniqueName } from "../run.ts";
 
@@ -84,4 +86,19 @@ export class FifoWriter implements AsyncDisposable {
       // Closed already, or broken by the kill.
     }
   }
+}
+
+/** Reads from a stream until `text` has come; returns everything so far. */
+export async function readUntil(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  text: string,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let all = "";
+  while (!all.includes(text)) {
+    const { value, done } = await within(`${text} from the container`, reader.read());
+    assert.ok(!done, `the end came after ${JSON.stringify(all)}`);
+    all += decoder.decode(value, { stream: true });
+  }
+  return all;
 }
