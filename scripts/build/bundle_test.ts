@@ -77,6 +77,18 @@ Deno.test("bundle: the shim loads no schema, log or command line library and no 
   }
 });
 
+Deno.test("bundle: the command line loads the verbs of a folder when one of them is called", async () => {
+  using temp = new TempDir();
+  await bundle({ outDir: temp.path });
+  const chunks = await readBundle(temp.path);
+  const cli = [...chunks.values()].find(({ name }) => name.startsWith("cli-"));
+  assert.ok(cli, "no chunk holds src/cli/index.ts");
+  const ofVerbs = /^\/\/ src\/cli\/(?:image|inspect|lifecycle|manage|network|run)\/.*$/gm;
+  const loaded = loadedWith(chunks, cli.name).flatMap(({ text }) => text.match(ofVerbs) ?? []);
+  assert.deepEqual(loaded, []);
+  assert.equal(cli.lazy.filter((name) => name.startsWith("verbs-")).length, 6, cli.lazy.join(" "));
+});
+
 Deno.test("bundle: of the languages of zod's messages only English is in it", async () => {
   using temp = new TempDir();
   await bundle({ outDir: temp.path });

@@ -4,6 +4,16 @@ import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.t
 /** The flags that Deno runs berth's bundle with, as daemon or command. */
 export const RUN_FLAGS: readonly string[] = ["run", ...BUNDLE_FLAGS, V8_FLAGS];
 
+/**
+ * Lines of a shell script that set `$lazy` to one more flag: Deno reads a chunk when it is imported,
+ * and not all that may be imported at the start, which takes a command 7 ms. Not for a daemon or a
+ * shim, which go on where the files are removed.
+ */
+export const SET_LAZY = `lazy=--unstable-lazy-dynamic-imports
+for word in "\${0##*/}" "$@"; do
+  case $word in daemon | berthd | *shim) lazy= ;; esac
+done`;
+
 /** Where the program will be run, if that is another machine. */
 export interface LauncherPlace {
   /** Path of Deno there. */
@@ -20,13 +30,14 @@ export async function writeLauncher(main: string, place?: LauncherPlace): Promis
   const dir = main.slice(0, main.lastIndexOf("/"));
   const path = `${dir}/berth`;
   const deno = place?.deno ?? Deno.execPath();
-  const argv = [deno, ...RUN_FLAGS, `${place?.dir ?? dir}${main.slice(dir.length)}`];
+  const flags = [deno, ...RUN_FLAGS].map(quote).join(" ");
   const text = `#!/bin/sh
 case \${0##*/}:\${1:-} in
   *:daemon | containerd-shim-*) export BERTH_NOFILE="$(ulimit -Sn)" ;;
 esac
 export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1
-exec ${argv.map(quote).join(" ")} "$@"
+${SET_LAZY}
+exec ${flags} $lazy ${quote(`${place?.dir ?? dir}${main.slice(dir.length)}`)} "$@"
 `;
   await Deno.writeTextFile(path, text, { mode: 0o755 });
   return path;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PRINT_DELETED } from "../../src/runtime/process/print_deleted.ts";
 import { VERSION } from "../../src/version.ts";
-import { RUN_FLAGS } from "./launcher.ts";
+import { RUN_FLAGS, SET_LAZY } from "./launcher.ts";
 import { tar } from "./tar.ts";
 import type { TarFile } from "./tar.ts";
 
@@ -61,7 +61,9 @@ export async function writePortable(options: PortableOptions): Promise<void> {
 async function fillHeader(values: Readonly<Record<string, string>>): Promise<string> {
   const template = await Deno.readTextFile(new URL("portable_header.sh", import.meta.url));
   // Its lines count for the number of the first that is packed.
-  const text = template.replace("@PRINT_DELETED@", () => PRINT_DELETED);
+  const text = template
+    .replace("@PRINT_DELETED@", () => PRINT_DELETED)
+    .replace("@SET_LAZY@", () => SET_LAZY);
   const all = { ...values, LINE: String(text.split("\n").length) };
   return text.replace(/@([A-Z]+)@/g, (_, name: string) => {
     const value = new Map(Object.entries(all)).get(name);

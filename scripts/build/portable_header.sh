@@ -135,4 +135,5 @@ case ${0##*/}:${1:-} in
 esac
 # Deno would ask its makers' server for a newer Deno at each start.
 export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
-exec "$dir/deno" @FLAGS@ "$dir/main.js" "$@"
+@SET_LAZY@
+exec "$dir/deno" @FLAGS@ $lazy "$dir/main.js" "$@"

@@ -14,8 +14,8 @@ status of the process, or with 125 for an error of berth itself.`;
 const WIDTH = 96;
 
 /** Returns the reference page of the command line: the help of every verb. */
-export function cliPage(): string {
-  const program = berthProgram(daemonProgram);
+export async function cliPage(): Promise<string> {
+  const program = await berthProgram(daemonProgram);
   // The command line passes the flags on to the daemon, which defines them.
   const daemon = daemonRoleCommand(() => Promise.resolve());
   const verbs = program.commands.map((command) =>
@@ -26,8 +26,8 @@ export function cliPage(): string {
 }
 
 /** Returns the man page of the command line, in the language of man(7). */
-export function cliManPage(): string {
-  return manPage(berthProgram(daemonProgram));
+export async function cliManPage(): Promise<string> {
+  return manPage(await berthProgram(daemonProgram));
 }
 
 /** Returns the help text of a command, laid out for a fixed width. */

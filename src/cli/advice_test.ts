@@ -78,8 +78,8 @@ function optionsOf(command: Command): readonly Option[] {
   return [...own.options, ...command.parent?.options ?? [], new Option("-h, --help")];
 }
 
-Deno.test("berthProgram: every command that messages, help and docs name is there", () => {
-  const program = berthProgram(daemonProgram);
+Deno.test("berthProgram: every command that messages, help and docs name is there", async () => {
+  const program = await berthProgram(daemonProgram);
   const faults: string[] = [];
   let commands = 0;
   for (const [path, text] of [...sources(`${ROOT}/src`), ...pages()]) {

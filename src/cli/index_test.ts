@@ -5,12 +5,13 @@ import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
 import { berthProgram } from "./index.ts";
+import { neededVerbs } from "./verbs.ts";
 import { wholeHelp } from "./text/program_help.ts";
 import { daemonProgram } from "../main.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
-Deno.test("berthProgram: every verb says what it does and gives an example", () => {
-  for (const command of berthProgram(daemonProgram).commands) {
+Deno.test("berthProgram: every verb says what it does and gives an example", async () => {
+  for (const command of (await berthProgram(daemonProgram)).commands) {
     if (command.name() === "help") continue;
     assert.ok(command.summary().length > 10, command.name());
     // Help shows it on one line of 80 columns.
@@ -22,8 +23,8 @@ Deno.test("berthProgram: every verb says what it does and gives an example", () 
   }
 });
 
-Deno.test("berthProgram: a screen of 24 rows has the help whole, with every command", () => {
-  const program = berthProgram(daemonProgram);
+Deno.test("berthProgram: a screen of 24 rows has the help whole, with every command", async () => {
+  const program = await berthProgram(daemonProgram);
   program.configureOutput({ getOutHelpWidth: () => 80, getOutHasColors: () => false });
   const help = program.helpInformation();
   const lines = help.trimEnd().split("\n");
@@ -36,8 +37,39 @@ Deno.test("berthProgram: a screen of 24 rows has the help whole, with every comm
   assert.match(help, /^ {2}run +Create a container and start it$/m);
 });
 
-Deno.test("wholeHelp: tells what each command does, and the options of the program", () => {
-  const program = berthProgram(daemonProgram);
+Deno.test("berthProgram: help is the same where no verb is loaded", async () => {
+  const [whole, names] = [await berthProgram(daemonProgram), await berthProgram(daemonProgram, [])];
+  assert.equal(names.helpInformation(), whole.helpInformation());
+  for (const [index, command] of whole.commands.entries()) {
+    assert.equal(names.commands[index]?.summary(), command.summary(), command.name());
+  }
+});
+
+Deno.test("neededVerbs: the verb alone, none for help, all for what tells of them or is unknown", () => {
+  for (
+    const [line, expected] of [
+      ["", []],
+      ["--help", []],
+      ["rm -f web", ["rm"]],
+      ["--socket /x rm --help", ["rm"]],
+      ["--socket=/x rm", ["rm"]],
+      ["exec web run", ["exec"]],
+      ["help", ["help"]],
+      ["help run", ["help", "run"]],
+      ["help --all", undefined],
+      ["completion bash", undefined],
+      ["unpause web", undefined],
+      ["build .", undefined],
+      ["constructor", undefined],
+    ] as const
+  ) {
+    const args = line === "" ? [] : line.split(" ");
+    assert.deepEqual(neededVerbs(args), expected, line);
+  }
+});
+
+Deno.test("wholeHelp: tells what each command does, and the options of the program", async () => {
+  const program = await berthProgram(daemonProgram);
   const help = wholeHelp(program);
   for (const command of program.commands) {
     assert.ok(help.includes(`  ${command.name()} `) && help.includes(command.summary()), help);
@@ -48,7 +80,7 @@ Deno.test("wholeHelp: tells what each command does, and the options of the progr
 });
 
 Deno.test("berthProgram: what stands behind the container's command is not berth's", async () => {
-  const program = berthProgram(daemonProgram);
+  const program = await berthProgram(daemonProgram);
   for (
     const [verb, given, expected] of [
       ["exec", ["exec", "-t", "web", "ls", "-la", "--help"], ["web", ["ls", "-la", "--help"]]],
@@ -77,7 +109,7 @@ async function completions(
 COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
   );
   const script = [
-    bashCompletion(berthProgram(daemonProgram)),
+    bashCompletion(await berthProgram(daemonProgram)),
     'berth() { echo "ID${*:3}"; }',
     ...calls,
   ];
@@ -171,10 +203,10 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
 });
 
 Deno.test("berthProgram: completion knows every verb and every option that help shows", async () => {
-  const verbs = berthProgram(daemonProgram).commands.map((command) => command.name());
+  const verbs = (await berthProgram(daemonProgram)).commands.map((command) => command.name());
   const [offered = "", ...options] = await completions([[""], ...verbs.map((verb) => [verb, "-"])]);
   assert.deepEqual(offered.split(" "), verbs);
-  for (const [index, command] of berthProgram(daemonProgram).commands.entries()) {
+  for (const [index, command] of (await berthProgram(daemonProgram)).commands.entries()) {
     if (command.name() === "daemon") continue;
     const shown = command.helpInformation().matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm);
     const names = Array.from(shown, ([, name = ""]) => name);
@@ -204,7 +236,7 @@ testNeeding(
     using berth = new StandIn("berth", 'echo "web-$#"');
     const { dir, env } = berth;
     const script = `${dir}/berth.fish`;
-    await Deno.writeTextFile(script, fishCompletion(berthProgram(daemonProgram)));
+    await Deno.writeTextFile(script, fishCompletion(await berthProgram(daemonProgram)));
     const offered = async (line: string) => {
       const { stdout, stderr } = await new Deno.Command("fish", {
         args: ["-N", "-c", 'source $argv[1]; complete -C "$argv[2]"', script, line],

@@ -6,7 +6,7 @@ import { SIGTERM } from "../../src/linux/process/signals.ts";
 import { VERSION } from "../../src/version.ts";
 import { COLD, TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-import { copyPortable } from "../harness/program/portable.ts";
+import { buildPortable } from "../harness/program/portable.ts";
 import { hasTrap, processesOf } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName } from "../harness/run.ts";
@@ -14,7 +14,7 @@ import { baseName } from "../harness/run.ts";
 Deno.test("upgrade: the file is replaced while daemon and shims run; old shims go on under the new daemon", async () => {
   await using place = TestDaemon.prepare();
   const file = `${place.dir}/berth`;
-  await copyPortable(file);
+  await buildPortable(file);
   await using daemon = await TestDaemon.start({
     program: [file],
     env: { BERTH_CACHE: `${place.dir}/cache` },
@@ -30,7 +30,7 @@ Deno.test("upgrade: the file is replaced while daemon and shims run; old shims g
   await until("its trap", () => hasTrap(pid, SIGTERM));
   const { shimPid } = await daemon.stateOf("old");
 
-  await copyPortable(`${file}.new`, "9.9.9");
+  await buildPortable(`${file}.new`, "9.9.9");
   await Deno.rename(`${file}.new`, file);
   assert.equal(await daemon.life("between"), 0, "the old daemon starts shims until it is stopped");
   await daemon.stop();
@@ -57,7 +57,7 @@ Deno.test("upgrade: the file is replaced while daemon and shims run; old shims g
 Deno.test("upgrade: with its unpacked files gone, a daemon that was started by a link still starts shims", async () => {
   await using place = TestDaemon.prepare();
   const file = `${place.dir}/berth`;
-  await copyPortable(file);
+  await buildPortable(file);
   await Deno.symlink(file, `${place.dir}/berthd`);
   const cache = `${place.dir}/cache`;
   await using daemon = await TestDaemon.start({
@@ -72,7 +72,7 @@ Deno.test("upgrade: with its unpacked files gone, a daemon that was started by a
 
 Deno.test("upgrade: the file works in a root with only a C library, runc and a busybox", async () => {
   await using daemon = TestDaemon.prepare();
-  await copyPortable(`${daemon.dir}/berth`);
+  await buildPortable(`${daemon.dir}/berth`);
   const script = `
     set -e
     root=$1 rootfs=$2 berth=$3

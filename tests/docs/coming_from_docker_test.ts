@@ -18,7 +18,7 @@ function rowsOf(heading: string): Row[] {
   }));
 }
 
-const program = berthProgram(daemonProgram);
+const program = await berthProgram(daemonProgram);
 const verbs = new Set(
   program.commands.flatMap((command) => [command.name(), ...command.aliases()]),
 );

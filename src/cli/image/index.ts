@@ -5,11 +5,12 @@ import { importCommand, loadCommand } from "./load.ts";
 import { imagesCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { pruneImagesCommand, rmiCommand } from "./rm.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth image` and its verbs. */
 export function imageCommand(): Command {
   const command = new Command("image")
-    .summary("Manage images")
+    .summary(SUMMARIES.image)
     .description("Manage images, which skopeo pulls and unpacks")
     .addHelpText("after", "\nExample:\n  berth image pull alpine")
     .helpCommand(false);

@@ -11,6 +11,7 @@ import { interruptible } from "../common/interruptible.ts";
 import { print, printStderr } from "../text/print.ts";
 import { notesOf } from "./pull_progress.ts";
 import { whileUsing, withStore } from "./store.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** The name of standard input in messages. */
 const STDIN_NAME = "standard input";
@@ -19,7 +20,7 @@ const STDIN_NAME = "standard input";
 export function loadCommand(): Command {
   return withSocket(verb(
     "load",
-    "Load images from an archive of docker save or podman save",
+    SUMMARIES.load,
     "berth load -i app.tar",
     "docker save app | berth load",
   ))
@@ -84,7 +85,7 @@ function stdinOf(instead: string): ReadableStream<Uint8Array<ArrayBuffer>> {
 export function importCommand(): Command {
   return withSocket(verb(
     "import",
-    "Make an image from a tar archive of a root filesystem",
+    SUMMARIES.import,
     "berth import rootfs.tar.gz my/base:1",
     "tar -C rootfs -c . | berth import --cmd sh - my/base",
   ))

@@ -20,12 +20,13 @@ import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";
 import { reportLayers, usedImages, withStore } from "./store.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth image rm` and `berth rmi` */
 export function rmiCommand(name: "rm" | "rmi"): Command {
   return withSocket(verb(
     name,
-    "Remove names of images, and images that no container uses",
+    SUMMARIES.rmi,
     `berth ${name === "rm" ? "image rm" : name} alpine`,
   ))
     .option(

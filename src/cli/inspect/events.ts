@@ -9,6 +9,7 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { parseWhole } from "../options/resources.ts";
 import { escapeControls } from "../text/format.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface EventsOptions {
   readonly after?: number;
@@ -39,7 +40,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 export function eventsCommand(): Command {
   const command = withJson(withSocket(verb(
     "events",
-    "Print events as they happen",
+    SUMMARIES.events,
     "berth events --id web --type exit",
     "berth events --after 0 --json",
     "berth events --type exit --format '{{.id}} {{.exitStatus}}'",

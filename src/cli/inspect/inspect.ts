@@ -9,6 +9,7 @@ import { print, printJson } from "../text/print.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface InspectOptions {
   readonly json?: true;
@@ -47,7 +48,7 @@ export function inspectCommand(): Command {
   return withFormat(
     withSocket(verb(
       "inspect",
-      "Print the full state of containers as JSON",
+      SUMMARIES.inspect,
       "berth inspect web",
       "berth inspect --spec --json web | jq .spec.process",
       "berth inspect -f '{{.status}} {{.pid}}' web",

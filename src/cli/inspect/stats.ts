@@ -11,6 +11,7 @@ import { printJson, printRaw, screenSize } from "../text/print.ts";
 import { formatRows } from "../text/rows.ts";
 import { fitRows } from "../text/table.ts";
 import type { Template } from "../text/template.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface StatsOptions {
   readonly stream: boolean;
@@ -30,7 +31,7 @@ export function statsCommand(): Command {
   return withRowFormat(
     withJson(withSocket(verb(
       "stats",
-      "Show the resource usage of containers, live",
+      SUMMARIES.stats,
       "berth stats",
       "berth stats --no-stream --json web",
       "berth stats --no-stream --format '{{.ID}} {{.CPUPerc}}'",

@@ -11,6 +11,7 @@ import { RawTerminal } from "../process_io/raw_terminal.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { printProcessTable } from "./processes.ts";
 import { TopScreen } from "./top_screen.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 const ALTERNATE_SCREEN = "\x1b[?1049h\x1b[?25l";
 const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
@@ -19,7 +20,7 @@ const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
 export function topCommand(): Command {
   return withSocket(verb(
     "top",
-    "Watch what containers use, or list the processes in one",
+    SUMMARIES.top,
     "berth top",
     "berth top --interval 5",
     "berth top web",

@@ -7,6 +7,7 @@ import { isShimConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface CheckpointOptions {
   readonly path?: string;
@@ -20,7 +21,7 @@ const CRIU_LOG = "dump.log";
 export function checkpointCommand(): Command {
   return withSocket(verb(
     "checkpoint",
-    "Write a running container's state to disk with CRIU",
+    SUMMARIES.checkpoint,
     "berth checkpoint --exit web",
     "berth restore web",
   ))

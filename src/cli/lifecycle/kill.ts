@@ -4,6 +4,7 @@ import { parseSignal } from "../../linux/process/signals.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface KillOptions {
   readonly signal?: string;
@@ -15,7 +16,7 @@ interface KillOptions {
 export function killCommand(): Command {
   return withSocket(verb(
     "kill",
-    "Send a signal to containers",
+    SUMMARIES.kill,
     "berth kill web",
     "berth kill -s HUP web",
     "berth kill -15 web",

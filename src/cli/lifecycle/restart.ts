@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { type StopFlags, stopParams, withStopOptions } from "./stop.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth restart` */
 export function restartCommand(): Command {
   return withStopOptions(verb(
     "restart",
-    "Stop containers, if they are running, and start them again",
+    SUMMARIES.restart,
     "berth restart web",
     "berth restart -t 30 db",
   ))

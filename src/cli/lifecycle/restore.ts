@@ -8,6 +8,7 @@ import { createDetached } from "../create/create_container.ts";
 import { removeWithFiles } from "../container/remove.ts";
 import { readForRestore, restoreParams } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface RestoreOptions {
   readonly path?: string;
@@ -18,7 +19,7 @@ interface RestoreOptions {
 export function restoreCommand(): Command {
   return withSocket(verb(
     "restore",
-    "Create a container from a checkpoint and resume it",
+    SUMMARIES.restore,
     "berth restore web",
     "berth restore --path /var/lib/berth/checkpoints/web web2",
   ))

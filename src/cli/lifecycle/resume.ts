@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth resume` */
 export function resumeCommand(): Command {
   return withSocket(
-    verb("resume", "Resume every process of a paused container", "berth resume web"),
+    verb("resume", SUMMARIES.resume, "berth resume web"),
   )
     .alias("unpause")
     .argument("<id...>", "containers")

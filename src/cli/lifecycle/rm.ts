@@ -8,6 +8,7 @@ import { CliError } from "../common/exit_status.ts";
 import { orphansOf } from "../container/container_dirs.ts";
 import { clearId, removeWithFiles } from "../container/remove.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface RmOptions {
   readonly force?: true;
@@ -18,7 +19,7 @@ interface RmOptions {
 export function rmCommand(): Command {
   return withSocket(verb(
     "rm",
-    "Remove containers that have exited, with their logs",
+    SUMMARIES.rm,
     "berth rm web",
     "berth rm -f web db",
   ))

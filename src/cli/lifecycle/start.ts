@@ -8,6 +8,7 @@ import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface StartOptions {
   readonly attach?: true;
@@ -19,7 +20,7 @@ interface StartOptions {
 export function startCommand(): Command {
   return withDetachKeys(withSocket(verb(
     "start",
-    "Start containers that are created or stopped",
+    SUMMARIES.start,
     "berth start web",
     "berth start -ai shell",
   )))

@@ -6,6 +6,7 @@ import { CliError } from "../common/exit_status.ts";
 import { parseRestart, RESTART_FLAG } from "../options/stop_and_restart.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface UpdateOptions extends ResourceOptions {
   readonly restart?: RestartPolicy;
@@ -15,7 +16,7 @@ interface UpdateOptions extends ResourceOptions {
 export function updateCommand(): Command {
   return withSocket(withResources(verb(
     "update",
-    "Change limits of containers, or their restart policy",
+    SUMMARIES.update,
     "berth update --memory 128m --pids-limit 50 web",
     "berth update --restart unless-stopped web",
   )))

@@ -5,12 +5,13 @@ import { withDaemon } from "../common/daemon.ts";
 import { reportUnknownStatus, waitForExit, waitForGood } from "../common/exit.ts";
 import { forEachId } from "../common/ids.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth wait` */
 export function waitCommand(): Command {
   return withSocket(verb(
     "wait",
-    "Wait for containers to exit and print their exit statuses",
+    SUMMARIES.wait,
     "berth wait web",
     "berth wait --exec shell1 web",
   ))

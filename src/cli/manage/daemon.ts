@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /**
  * `berth daemon`, for the help and for options before the verb: `main.ts` gives its arguments to the
@@ -10,7 +11,7 @@ import type { DaemonProgram } from "../common/daemon_program.ts";
 export function daemonCommand(program: DaemonProgram): Command {
   return verb(
     "daemon",
-    'Run the daemon (see "berth daemon --help")',
+    SUMMARIES.daemon,
     "berth daemon --state /run/berth",
   )
     .allowUnknownOption().allowExcessArguments().helpOption(false)

@@ -10,6 +10,7 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { listAllContainers } from "../common/containers.ts";
 import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface InfoOptions {
   readonly json?: true;
@@ -39,7 +40,7 @@ export function infoCommand(): Command {
   return withFormat(
     withJson(withSocket(verb(
       "info",
-      "Show what the daemon is, its containers and its host",
+      SUMMARIES.info,
       "berth info",
       "berth info --json | jq .daemon.root",
       "berth info -f '{{.containers.running}}'",

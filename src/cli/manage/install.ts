@@ -7,6 +7,7 @@ import { CliError } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
 import { type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
@@ -24,7 +25,7 @@ interface InstallOptions {
 export function installCommand(daemon: DaemonProgram): Command {
   return verb(
     "install",
-    "Put files in place for shells and for containerd",
+    SUMMARIES.install,
     "berth install docs",
     "berth install docs --prefix /usr --remove",
     "berth install containerd-shim --dir /opt/containerd/bin",

@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import { commandManPage, manPage } from "../text/man_page.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth man` */
 export function manCommand(): Command {
   return verb(
     "man",
-    "Print the man page of berth or of a command",
+    SUMMARIES.man,
     "berth man | man -l -",
     "berth man run | man -l -",
   )

@@ -7,12 +7,13 @@ import { confirmRemoval } from "../container/confirm.ts";
 import { OrphanRemoval } from "../container/orphan_removal.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { print, printStderr } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth prune` */
 export function pruneCommand(): Command {
   return withSocket(verb(
     "prune",
-    "Remove logs and files of containers that are gone",
+    SUMMARIES.prune,
     "berth prune",
     "berth prune --force",
   ))

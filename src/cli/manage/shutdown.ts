@@ -6,12 +6,13 @@ import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { exitCodeOf } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { print, printError } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth shutdown` */
 export function shutdownCommand(): Command {
   return withSocket(verb(
     "shutdown",
-    "Stop every container and its shim, as before a reboot",
+    SUMMARIES.shutdown,
     "berth shutdown",
   ))
     .option("--if-system-stopping", "only if systemd is shutting the machine down")

@@ -6,6 +6,7 @@ import { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface VersionOptions {
   readonly socket: string;
@@ -19,7 +20,7 @@ export function versionCommand(): Command {
     withJson(
       withSocket(verb(
         "version",
-        "Print the versions of berth and of the daemon",
+        SUMMARIES.version,
         "berth version --json",
         "berth version -f '{{.daemon.version}}'",
       )),

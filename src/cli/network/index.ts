@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { Command } from "commander";
 import { listNetworksCommand } from "./ls.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth network` and its verbs. */
 export function networkCommand(): Command {
   const command = new Command("network")
-    .summary("Show networks")
+    .summary(SUMMARIES.network)
     .description("Show networks, which CNI plugins make; see docs/networks.md")
     .addHelpText("after", "\nExample:\n  berth network ls")
     .helpCommand(false);

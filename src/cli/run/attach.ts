@@ -6,6 +6,7 @@ import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 import { withSigProxy } from "../process_io/signal_forwarder.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface AttachCommandOptions {
   readonly stdin: boolean;
@@ -17,7 +18,7 @@ interface AttachCommandOptions {
 export function attachCommand(): Command {
   return withSigProxy(withDetachKeys(withSocket(verb(
     "attach",
-    "Attach standard input and output to a running container",
+    SUMMARIES.attach,
     "berth attach web",
   ))))
     .option("--no-stdin", "do not pass standard input on")

@@ -11,6 +11,7 @@ import { pathError } from "../copy/path_error.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
 import { escapeControls } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface CpOptions {
   readonly archive?: true;
@@ -21,7 +22,7 @@ interface CpOptions {
 export function cpCommand(): Command {
   return withSocket(verb(
     "cp",
-    "Copy files between a container and the host",
+    SUMMARIES.cp,
     "berth cp web:/etc/hosts .",
     "berth cp ./site web:/srv",
     "berth cp web:/var/log - | tar -t",

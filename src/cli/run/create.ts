@@ -6,12 +6,13 @@ import { Interruption, leave } from "../common/interruptible.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 /** `berth create` */
 export function createCommand(): Command {
   return withContainer(withSocket(verb(
     "create",
-    "Create a container without starting it",
+    SUMMARIES.create,
     "berth create --name web nginx",
     "berth create --name files --rootfs ./rootfs -- httpd -f",
     "berth start web",

@@ -17,6 +17,7 @@ import { FifoStreams } from "../process_io/fifo_streams.ts";
 import { exitAfter, runSession } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { print } from "../text/print.ts";
+import { SUMMARIES } from "../text/summaries.ts";
 
 interface ExecOptions extends
   Pick<
@@ -33,7 +34,7 @@ export function execCommand(): Command {
   const workdir = new Option("-w, --workdir <dir>", "working directory");
   const command = withDetachKeys(withSocket(verb(
     "exec",
-    "Run another process in a running container",
+    SUMMARIES.exec,
     "berth exec -it web sh",
     "berth exec -u 1000:1000 -w /tmp web -- id",
   )))

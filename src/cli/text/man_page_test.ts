@@ -4,7 +4,7 @@ import { daemonProgram } from "../../main.ts";
 import { berthProgram } from "../index.ts";
 import { commandManPage, manPage } from "./man_page.ts";
 
-const program = berthProgram(daemonProgram);
+const program = await berthProgram(daemonProgram);
 
 Deno.test("manPage has every command, and every option of each", () => {
   const page = manPage(program);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+import type { Verbs } from "../common/command.ts";
+import { runCommand } from "./run.ts";
+import { execCommand } from "./exec.ts";
+import { createCommand } from "./create.ts";
+import { attachCommand } from "./attach.ts";
+import { cpCommand } from "./cp.ts";
+
+/** The verbs of this folder by name. */
+export const verbs: Verbs = {
+  run: runCommand,
+  exec: execCommand,
+  create: createCommand,
+  attach: attachCommand,
+  cp: cpCommand,
+};
