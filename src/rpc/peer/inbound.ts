@@ -66,6 +66,11 @@ const VALUE_BYTES = 64;
 const SHORT_LINE = 64 * 1024;
 /** Most requests that are begun in one turn of the event loop, so that their answers can go out. */
 const MAX_BURST = 16;
+/**
+ * Requests that the first turn begins: few, for a short request can have a long answer, but all that a
+ * daemon asks a shim at once.
+ */
+const FIRST_BURST = 4;
 /** With less than this to be written, bytes, a connection may begin more requests in a turn. */
 const SMALL_QUEUE = 64 * 1024;
 
@@ -82,8 +87,8 @@ export class Inbound {
   #isClosed = false;
   #heldBytes = 0;
   #begun = 0;
-  /** Requests to begin in one turn. It starts low: a short request can have a long answer. */
-  #burst = 1;
+  /** Requests to begin in one turn. */
+  #burst = FIRST_BURST;
   #onSettled: (() => void) | undefined;
 
   constructor(host: InboundHost) {

@@ -252,6 +252,21 @@ Deno.test("Peer: malformed answers reject the call and nothing else", async () =
   }
 });
 
+Deno.test("Peer: the first few requests in one write are answered in one write", async () => {
+  const [near, far] = memoryPair();
+  let writes = 0;
+  const counted = { ...far, write: (bytes: Uint8Array) => (writes++, far.write(bytes)) };
+  using _peer = new Peer(counted, { onError: ignore, handlers: echo });
+  using client = new Peer(near, { onError: ignore });
+  const params = ["connect", "events", "state"];
+  assert.deepEqual(await Promise.all(params.map((one) => client.call("echo", [one]))), [
+    ["connect"],
+    ["events"],
+    ["state"],
+  ]);
+  assert.equal(writes, 1);
+});
+
 Deno.test("Peer: 10,000 requests in one write are all answered", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, {
