@@ -9,6 +9,7 @@ import { NOBODY_LISTENS } from "../../rpc/transport/connect.ts";
 import { isShimTimeout } from "../shims/shim_errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
+import type { FoundShim } from "../shims/shim_manager.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -141,11 +142,9 @@ export class ContainerRecovery {
     const { bundle, cgroup, cleanup, context, events, life, processes } = this.#parts;
     const { id } = bundle;
     const signal = life.reconnect();
-    const client = await context.shims[how](bundle, shimListener(this.#parts), {
-      after: events.shimSeq,
-      signal,
-    });
-    const now = await this.#stateOf(client, signal);
+    const after = events.shimSeq;
+    const found = await context.shims[how](bundle, shimListener(this.#parts), { after, signal });
+    const now = await this.#stateOf(found, after, signal);
     if (now.status === "none") {
       if (events.createPublished) {
         throw new FailedPreconditionError(
@@ -164,25 +163,30 @@ export class ContainerRecovery {
       life.delete(cleanup.result());
       return await this.#finish();
     }
-    life.takeOver(client);
+    life.takeOver(found.client);
     this.#lacking.clear();
     cgroup.resolve();
     context.hooks.reconnect();
   }
 
   /**
-   * Asks the shim for its state until no event has come in meanwhile, which would be newer than the
-   * answer: an exec that it tells of would be forgotten.
+   * Returns the state of a shim that was asked for it when its event `before` was the last one. Asks again
+   * until no event has come in meanwhile, which would be newer than the answer: an exec that it tells
+   * of would be forgotten.
    */
-  async #stateOf(client: ShimClient, signal: AbortSignal): Promise<ShimState> {
+  async #stateOf(
+    { client, state }: FoundShim,
+    before: number,
+    signal: AbortSignal,
+  ): Promise<ShimState> {
     const { context, events } = this.#parts;
     for (let left = MOST_STATES;; left--) {
-      const before = events.shimSeq;
-      const found = await client.call("shim.state", {});
-      const now = found.status === "creating"
+      const now = state.status === "creating"
         ? await waitUntilCreated(this.#parts, client, { boundMs: context.timeouts.runtime, signal })
-        : found;
+        : state;
       if (events.shimSeq === before || left === 0) return now;
+      before = events.shimSeq;
+      state = await client.call("shim.state", {});
     }
   }
 

@@ -2,7 +2,7 @@
 import { failpointAsync } from "../../failpoint.ts";
 import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
-import type { ShimContract } from "../../rpc/contract/shim.ts";
+import type { ShimContract, ShimState } from "../../rpc/contract/shim.ts";
 import { PROTOCOL } from "../../version.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { KeyedMutex } from "../util/locks.ts";
@@ -13,6 +13,13 @@ import { ShimClient, type ShimListener, type ShimTimeouts } from "./shim_client.
 export interface ConnectedShim {
   readonly client: ShimClient;
   readonly pid: number;
+}
+
+/** The connection to a shim that was found again, and its answer. */
+export interface FoundShim {
+  readonly client: ShimClient;
+  /** The state after all events that have come in by now. */
+  readonly state: ShimState;
 }
 
 /** Listens to the shim of one container. */
@@ -71,7 +78,7 @@ export abstract class ShimManager implements AsyncDisposable {
     bundle: Bundle,
     listener: ContainerListener,
     options: ShimConnectOptions,
-  ): Promise<ShimClient> {
+  ): Promise<FoundShim> {
     await failpointAsync("shims.adopt");
     using _lock = await this.#lockGroup(bundle);
     await this.serve(bundle, true);
@@ -83,7 +90,8 @@ export abstract class ShimManager implements AsyncDisposable {
   }
 
   /**
-   * Dials the shim that serves the bundle and takes its events from where the journal ends.
+   * Dials the shim that serves the bundle, takes its events from where the journal ends, and asks for
+   * its state, all in one round trip: a daemon that starts does so with every shim.
    *
    * @throws {UnavailableError} with `data.errno` if no process listens: the shim is dead.
    * @throws {DeadlineExceededError} if it does not answer.
@@ -93,16 +101,21 @@ export abstract class ShimManager implements AsyncDisposable {
     bundle: Bundle,
     listener: ContainerListener,
     { after, signal }: ShimConnectOptions,
-  ): Promise<ShimClient> {
+  ): Promise<FoundShim> {
     const client = await this.#dial(bundle, listener);
     try {
-      const [hello] = await Promise.all([
-        client.call("shim.connect", {}, { signal }),
+      const first = client.call("shim.connect", {}, { signal });
+      const others = Promise.all([
         client.call("shim.events", { after }, { signal }),
+        client.call("shim.state", {}, { signal }),
       ]);
+      // A shim of another protocol may not know these calls: its protocol is the error then.
+      others.catch(() => {});
+      const hello = await first;
       checkProtocol(bundle.id, hello);
+      const [, state] = await others;
       listener.connected({ client, pid: hello.pid });
-      return client;
+      return { client, state };
     } catch (error) {
       client.close();
       throw error;
