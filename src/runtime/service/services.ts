@@ -78,7 +78,7 @@ export class Services implements Disposable {
   /** Removes a container with `autoRemove` that a run or a failed start has left stopped. */
   #removeIfDue(id: string): void {
     const container = this.#context.containers.find(id);
-    if (container?.status === "stopped") this.#autoRemover.removeIfDue(container);
+    if (container?.processes.status === "stopped") this.#autoRemover.removeIfDue(container);
   }
 
   /** Restarts or removes a container that the daemon has found at its start, where that is due. */

@@ -201,7 +201,7 @@ export class RestartManager implements Disposable {
   /** Decides whether a container is restarted that a daemon finds when it starts. */
   settle(container: ManagedContainer): void {
     const { definitions } = this.#options;
-    const { id, life, status, processes: { exit }, bundle: { record } } = container;
+    const { id, life, processes: { exit, isAlive, status }, bundle: { record } } = container;
     const service = definitions.service(id);
     if (service === undefined || life.phase === "unresponsive") return;
     const isNext = service.next?.instance === record.instance && life.phase !== "resting";
@@ -209,7 +209,7 @@ export class RestartManager implements Disposable {
       definitions.setRecord(record);
       this.#recordStart(container);
       if (status !== "stopped") return;
-    } else if (container.processes.isAlive) {
+    } else if (isAlive) {
       return;
     }
     const { next } = definitions.service(id) ?? {};

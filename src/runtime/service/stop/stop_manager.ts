@@ -118,9 +118,10 @@ export class StopManager {
   async kill(
     { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
   ): Promise<void> {
-    const { containers } = this.#options;
+    const { containers, definitions } = this.#options;
     const number = signalNumber(signal);
-    const ends = execId === undefined &&
+    // Of one without a definition there is no policy to heed, and its spec need not be read.
+    const ends = execId === undefined && definitions.has(id) &&
       (number === SIGKILL || number === stopSignalOf(containers.get(id)));
     if (ends && await this.#takeBackRestart(id)) return;
     const container = containers.get(id);
