@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Files that hold one JSON object, which berth writes and reads.
+import { exists } from "../linux/fs/exists.ts";
 import { leadsNowhere } from "../linux/libc/errno.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { isRecord } from "../rpc/is_record.ts";
@@ -18,6 +19,8 @@ export function writeJsonAtomic(path: string, value: unknown): void {
 export function readJson<T extends object>(path: string): T | undefined {
   let value: unknown;
   try {
+    // An error of Deno's costs far more than the look, and most records of a bundle are not there.
+    if (!exists(path)) return undefined;
     value = parseJson(Deno.readTextFileSync(path));
   } catch (error) {
     if (leadsNowhere(error)) return undefined;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import { readJson } from "../../oci/json_file.ts";
@@ -237,6 +238,8 @@ export class Definitions {
     this.#withdrawn.delete(id);
     this.#records.delete(id);
     this.#files.forget(id);
+    // Most containers have none.
+    if (!exists(this.dir(id))) return;
     // First, so that a part of a definition is none.
     removeFile(this.#paths(id).record);
     removeBundleDir(this.dir(id));
