@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { BUNDLE_FORMAT, type BundleRecord } from "../oci/bundle_layout.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
@@ -48,14 +47,14 @@ interface MakeOptions {
 /** Makes containers, each with its bundle, its cgroup and its shim. */
 export class ContainerMaker {
   readonly #options: ContainerMakerOptions;
-  readonly #hierarchies = cgroupHierarchies();
   readonly #cgroupDriver: CgroupDriver;
   readonly #cgroupName: string;
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
     const { config } = options.context;
-    this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
+    this.#cgroupDriver = config.runtime.cgroup_driver ??
+      detectCgroupDriver({ hierarchies: options.context.hierarchies });
     this.#cgroupName = stateCgroupName(config.state);
   }
 
@@ -208,7 +207,7 @@ export class ContainerMaker {
       record,
       spec,
       (path) => this.#options.containers.inCgroup(path)?.bundle.record,
-      this.#hierarchies,
+      this.#options.context.hierarchies,
     );
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";
@@ -111,6 +112,7 @@ export async function openContainerManager(
       cleanupPending: (bundle) => containers.cleanupPending(bundle),
       released: (bundle) => containers.released(bundle, (each) => resting.replace(each)),
     },
+    hierarchies: cgroupHierarchies(),
     shims,
     networks,
     events,

@@ -2,8 +2,8 @@
 // Finds the cgroup of a container by its process, its bundle or its spec.
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { cgroupAt, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
-import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { cgroupAt, cgroupHierarchies, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
+import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { tryReadJson, writeJsonAtomic } from "../../oci/json_file.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -15,10 +15,13 @@ function path(bundle: Bundle): string {
 }
 
 /** Finds the cgroup of a live process; undefined if it has ended. */
-export function cgroupOf(pid: number): Cgroup | undefined {
+export function cgroupOf(
+  pid: number,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): Cgroup | undefined {
   if (pid === 0) return undefined;
   try {
-    return findCgroup(pid);
+    return findCgroup(pid, { hierarchies });
   } catch (error) {
     if (isErrno(error, ESRCH)) return undefined;
     throw error;
@@ -49,10 +52,13 @@ export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
  * Returns what exists of the cgroup that the bundle's record names. The record is written before a
  * shim, and so the runtime, knows the container: so the cgroup is known whatever was killed.
  */
-export function plannedCgroup({ record, paths }: Bundle): Cgroup | undefined {
+export function plannedCgroup(
+  { record, paths }: Bundle,
+  hierarchies: readonly Hierarchy[],
+): Cgroup | undefined {
   // A bundle of an earlier berth has no such record.
   const path = record.cgroupsPath ?? cgroupsPathOf(tryReadJson(paths.config));
-  return path === undefined ? undefined : cgroupAt(path);
+  return path === undefined ? undefined : cgroupAt(path, hierarchies);
 }
 
 /**
@@ -62,7 +68,10 @@ export function plannedCgroup({ record, paths }: Bundle): Cgroup | undefined {
  *
  * @throws {LinuxError} EBUSY if processes are in it that do not end.
  */
-export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
-  const cgroup = plannedCgroup(bundle);
+export async function removePlannedCgroup(
+  bundle: Bundle,
+  hierarchies: readonly Hierarchy[],
+): Promise<void> {
+  const cgroup = plannedCgroup(bundle, hierarchies);
   if (cgroup !== undefined) await remove(cgroup);
 }

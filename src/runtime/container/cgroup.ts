@@ -60,10 +60,10 @@ export class ContainerCgroup {
   resolve(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    const { bundle, processes } = this.#options;
+    const { bundle, context, processes } = this.#options;
     try {
       if (this.#found === undefined) {
-        this.#found = cgroupOf(processes.pid);
+        this.#found = cgroupOf(processes.pid, context.hierarchies);
         if (this.#found !== undefined) recordCgroup(bundle, this.#found);
       }
       this.startMonitors();

@@ -114,10 +114,10 @@ export class ContainerCleanup {
       const pid = await initPidByRuntime(bundle, runtime, bound);
       if (pid === undefined) return undefined;
       this.#killed.add(pid);
-      return cgroupOf(pid);
+      return cgroupOf(pid, context.hierarchies);
     });
     // Of a create that was cut short, or a damaged state, no pid is known to find it by.
-    await cgroup.find(() => plannedCgroup(bundle));
+    await cgroup.find(() => plannedCgroup(bundle, context.hierarchies));
     for (const { pid } of cgroup.pids()) this.#killed.add(pid);
     // Waits for the processes need not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.publishSyntheticExits(this.#killed);
@@ -147,7 +147,7 @@ export class ContainerCleanup {
       try {
         bundle.unmount();
         await failpointAsync("delete.unmounted");
-        await removePlannedCgroup(bundle);
+        await removePlannedCgroup(bundle, context.hierarchies);
         await failpointAsync("delete.publish");
         if (!context.owner.keeps(bundle.id)) {
           removeRecordedDirs(bundle.record);

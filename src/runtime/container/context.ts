@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The parts of the daemon that its containers use.
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import type { Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { Config } from "../config/config.ts";
@@ -33,6 +34,8 @@ export interface ContainerOwner {
 export interface ContainerContext {
   readonly config: Config;
   readonly owner: ContainerOwner;
+  /** The cgroup hierarchies. They stay, and finding them costs more the more mounts the host has. */
+  readonly hierarchies: readonly Hierarchy[];
   readonly shims: ShimManager;
   readonly events: EventPublisher;
   readonly networks: ContainerNetworks;
