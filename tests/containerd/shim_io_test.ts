@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { writeScript } from "../harness/stand_in.ts";
 import { CloseIoRequest, ResizeRequest, STATUS } from "../../src/containerd/messages/task.ts";
 import { Empty } from "../../src/containerd/messages/types.ts";
+import { O_NONBLOCK, O_RDONLY, OwnedFd, readAvailable } from "../../src/linux/fd/fd.ts";
 import { FifoReader, FifoWriter, makeFifo, readUntil } from "../harness/io/fifo.ts";
 import { until, within } from "../harness/poll.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
@@ -111,6 +112,26 @@ Deno.test("containerd shim io: a terminal is sized, written to and read", async 
   await client.wait();
   // Neither a process without a terminal nor one that has ended makes this an error.
   await client.delete();
+});
+
+Deno.test("containerd shim io: what a terminal shows is in its FIFO when the exit is told", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  const stdout = makeFifo(containerd.dir);
+  // containerd's clients read on only until a task's delete, which they ask for after its exit.
+  using reader = OwnedFd.open(stdout, O_RDONLY | O_NONBLOCK);
+  const buffer = new Uint8Array(100);
+  for (let round = 0; round < 40; round++) {
+    const id = `e${round}`;
+    await client.exec(id, ["sh", "-c", `echo ${id}`], { stdout, terminal: true });
+    const exit = client.wait(id);
+    await client.start(id);
+    await within("the exit", exit);
+    const count = readAvailable(reader.fd, buffer) ?? 0;
+    assert.equal(new TextDecoder().decode(buffer.subarray(0, count)), `${id}\r\n`);
+    await client.delete(id);
+  }
 });
 
 Deno.test("containerd shim io: what is asked of an exec before its start is done then", async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes FIFOs, and finds out who reads them.
+// Makes FIFOs, and finds out who reads them and whether they have room.
 import { ifThere } from "../fs/if_there.ts";
 import { ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
@@ -24,7 +24,7 @@ const queryLibc = lazyLibc({
 });
 
 // include/uapi/asm-generic/poll.h
-const POLLERR = 0x8;
+const POLLOUT = 0x4, POLLERR = 0x8;
 
 /**
  * Makes a FIFO (mkfifo(3)); the umask takes from `mode`.
@@ -47,13 +47,30 @@ export function isFifo(path: string): boolean {
  * @throws LinuxError
  */
 export function hasReader(fd: number): boolean {
-  // struct pollfd {int fd; short events; short revents}; POLLERR is reported unasked.
+  // Reported unasked.
+  return (conditionsOf(fd, 0) & POLLERR) === 0;
+}
+
+/**
+ * Returns whether `fd` takes some output at once. A pipe or FIFO then takes 4096 bytes (PIPE_BUF,
+ * pipe(7)), and a regular file any number.
+ *
+ * @throws LinuxError
+ */
+export function hasRoom(fd: number): boolean {
+  return (conditionsOf(fd, POLLOUT) & POLLOUT) !== 0;
+}
+
+/** Returns what poll(2) says of an fd without waiting. */
+function conditionsOf(fd: number, events: number): number {
+  // struct pollfd {int fd; short events; short revents}
   const pollfd = new DataView(new ArrayBuffer(8));
   pollfd.setInt32(0, fd, true);
+  pollfd.setInt16(4, events, true);
   const pollfds = new Uint8Array(pollfd.buffer);
   // Even without waiting a signal can interrupt it, which the kernel never restarts.
   retry(() => queryLibc().poll(pollfds, 1n, 0), "poll", `fd ${fd}`);
-  return (pollfd.getInt16(6, true) & POLLERR) === 0;
+  return pollfd.getInt16(6, true);
 }
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
-import { EEXIST, isErrno } from "../libc/errno.ts";
-import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd } from "./fd.ts";
-import { hasReader, isFifo, mkfifo } from "./fifo.ts";
+import { EAGAIN, EEXIST, isErrno } from "../libc/errno.ts";
+import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd, readAvailable, write } from "./fd.ts";
+import { hasReader, hasRoom, isFifo, mkfifo } from "./fifo.ts";
 
 Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", () => {
   using temp = new TempDir();
@@ -23,6 +23,22 @@ Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", 
   assert.ok(!hasReader(writer.fd));
   using _reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
   assert.ok(hasReader(writer.fd));
+});
+
+Deno.test("hasRoom: a FIFO with room takes 4096 bytes whole", () => {
+  using temp = new TempDir();
+  const path = `${temp.path}/out`;
+  mkfifo(path);
+  using fifo = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
+  const bytes = new Uint8Array(4096);
+  let written = 0;
+  for (; hasRoom(fifo.fd); written += bytes.length) {
+    assert.equal(write(fifo.fd, bytes), bytes.length);
+  }
+  assert.ok(written > 0);
+  assert.throws(() => write(fifo.fd, bytes), (error) => isErrno(error, EAGAIN));
+  assert.equal(readAvailable(fifo.fd, bytes), bytes.length);
+  assert.ok(hasRoom(fifo.fd));
 });
 
 Deno.test("hasReader: is right while signals come in", async () => {

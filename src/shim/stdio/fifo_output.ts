@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { EAGAIN, isErrno } from "../../linux/libc/errno.ts";
 import { close, O_NONBLOCK, O_RDWR, open, write } from "../../linux/fd/fd.ts";
+import { hasRoom } from "../../linux/fd/fifo.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
 import { checkFifo } from "./fd_stdio.ts";
 import { openOutputFile, openTargetFile } from "./output_file.ts";
 import type { TerminalOutput } from "./terminal_output.ts";
+
+/** The output that is taken over at an exit at most, in bytes: as much as a FIFO has room for. */
+const MOST_AT_EXIT = 64 * 1024;
 
 /** Output of a terminal that goes to a FIFO, to a file, or nowhere. */
 export class FifoOutput implements TerminalOutput {
@@ -58,8 +62,15 @@ export class FifoOutput implements TerminalOutput {
     }
   }
 
-  takeAtExit(): void {
-    // It waits in the terminal for a reader, as all output does.
+  takeAtExit(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void {
+    // More than there is room for waits in the terminal for a reader, as all output does. The most that
+    // is taken is what bounds it while another process goes on writing.
+    for (let left = MOST_AT_EXIT; left > 0 && this.#fd >= 0 && hasRoom(this.#fd);) {
+      const count = readNext();
+      if (!count) return;
+      left -= count;
+      write(this.#fd, buffer.subarray(0, count));
+    }
   }
 
   drain(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void {

@@ -6,7 +6,7 @@ export interface TerminalOutput {
   write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void>;
   /**
    * The process has exited: takes over what `readNext` puts into `buffer` where that loses nothing and
-   * needs no waiting, so that it is there when the exit is known.
+   * needs no waiting, so that it is there when the exit is known. `buffer` has room for 4096 bytes.
    */
   takeAtExit(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
   /** Takes over what `readNext` puts into `buffer` as far as there is room; the rest is lost. */

@@ -19,6 +19,9 @@ import { openStdinFifo } from "./fd_stdio.ts";
 /** A pty gives at most 4 KiB a read; input from a FIFO comes in larger pieces. */
 const CHUNK = 16 * 1024;
 
+/** What is read at a time when the process has exited: as much as a FIFO with room takes. */
+const AT_EXIT = 4096;
+
 /** How many reads in a row may go without letting anything else in this process run. */
 const BURST = 64;
 
@@ -103,7 +106,7 @@ export class TerminalStdio implements Stdio {
     this.closeStdin();
     const master = this.#master;
     if (this.#writing || master < 0) return;
-    const buffer = new Uint8Array(CHUNK);
+    const buffer = new Uint8Array(AT_EXIT);
     this.#output.takeAtExit(() => readAvailable(master, buffer), buffer);
   }
 
