@@ -27,6 +27,9 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
  */
 const CREATE_WITHIN = 30_000;
 
+/** As many calls as a daemon makes at once when it finds a shim. */
+const FIRST_BURST = 3;
+
 /** How long a caller may keep its connection after the bundle was left, in milliseconds. */
 const DRAIN_WITHIN = 1000;
 
@@ -79,6 +82,7 @@ export class BundleServer {
     this.#server = await Server.listen(this.paths.shimSocket, {
       mode: 0o600,
       budget: new ByteBudget(MAX_HELD_BYTES),
+      firstBurst: FIRST_BURST,
       handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
       onError: (message, error) => this.#log(`${message} ${stackOf(error)}`),

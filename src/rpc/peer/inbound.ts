@@ -34,6 +34,8 @@ export interface InboundHost {
   readonly account: ByteAccount;
   /** Calls of the other end that may run at once. */
   readonly maxInFlight: number;
+  /** Requests to begin in the first turn of the event loop. */
+  readonly firstBurst: number;
   /** The other end is not trusted: lines that would take much memory once parsed are refused. */
   readonly limitValues: boolean;
   /** Receives a response to a call of this end. */
@@ -66,11 +68,6 @@ const VALUE_BYTES = 64;
 const SHORT_LINE = 64 * 1024;
 /** Most requests that are begun in one turn of the event loop, so that their answers can go out. */
 const MAX_BURST = 16;
-/**
- * Requests that the first turn begins: few, for a short request can have a long answer, but all that a
- * daemon asks a shim at once.
- */
-const FIRST_BURST = 4;
 /** With less than this to be written, bytes, a connection may begin more requests in a turn. */
 const SMALL_QUEUE = 64 * 1024;
 
@@ -88,11 +85,12 @@ export class Inbound {
   #heldBytes = 0;
   #begun = 0;
   /** Requests to begin in one turn. */
-  #burst = FIRST_BURST;
+  #burst: number;
   #onSettled: (() => void) | undefined;
 
   constructor(host: InboundHost) {
     this.#host = host;
+    this.#burst = host.firstBurst;
   }
 
   /** How many calls run right now. */

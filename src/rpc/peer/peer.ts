@@ -43,6 +43,11 @@ export interface PeerOptions {
    * are not trusted. Default: false.
    */
   readonly limitValues?: boolean;
+  /**
+   * Requests that are begun in the first turn of the event loop and answered in one write. Default: 1,
+   * for a short request can have a long answer, and there can be many connections.
+   */
+  readonly firstBurst?: number | undefined;
   /** Bounds what this connection and others hold in all. Default: no bound. */
   readonly budget?: ByteBudget;
 }
@@ -92,6 +97,7 @@ export class Peer implements Disposable {
       writer: this.#writer,
       account: this.#account,
       maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
+      firstBurst: options.firstBurst ?? 1,
       limitValues: options.limitValues ?? false,
       takeResponse: (response) => this.#outbound.receive(response),
       takeNotification: (notification) => this.#takeNotification(notification),

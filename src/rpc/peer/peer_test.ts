@@ -252,11 +252,11 @@ Deno.test("Peer: malformed answers reject the call and nothing else", async () =
   }
 });
 
-Deno.test("Peer: the first few requests in one write are answered in one write", async () => {
+Deno.test("Peer: as many requests as firstBurst says are answered in one write", async () => {
   const [near, far] = memoryPair();
   let writes = 0;
   const counted = { ...far, write: (bytes: Uint8Array) => (writes++, far.write(bytes)) };
-  using _peer = new Peer(counted, { onError: ignore, handlers: echo });
+  using _peer = new Peer(counted, { onError: ignore, handlers: echo, firstBurst: 3 });
   using client = new Peer(near, { onError: ignore });
   const params = ["connect", "events", "state"];
   assert.deepEqual(await Promise.all(params.map((one) => client.call("echo", [one]))), [

@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly onDisconnect?: (peer: Peer) => void;
   /** Receives errors that no caller can act on: they belong in a log, with their stack. */
   readonly onError: ErrorListener;
+  /** Requests that a new connection may begin in one turn of the event loop. Default: 1. */
+  readonly firstBurst?: number;
   /** Bounds what all connections hold: the worst is closed. Default: one of 128 MiB. */
   readonly budget?: ByteBudget;
 }
@@ -124,13 +126,14 @@ export class Server implements AsyncDisposable {
   }
 
   #connected(conn: Deno.UnixConn): void {
-    const { hasRoom, onConnect, onDisconnect, onError } = this.#options;
+    const { firstBurst, hasRoom, onConnect, onDisconnect, onError } = this.#options;
     if (hasRoom?.() === false) return this.#refuse(conn);
     this.#refusing = false;
     const peer: Peer = new Peer(conn, {
       handlers: this.#dispatcher,
       budget: this.#budget,
       limitValues: true,
+      firstBurst,
       onError,
       onClose: () => {
         this.#peers.delete(peer);
