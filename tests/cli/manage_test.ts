@@ -133,6 +133,35 @@ Deno.test("berth install prints the command that removes it again, also from a d
   assert.deepEqual([...Deno.readDirSync(`${daemon.dir}/a bin`)], []);
 });
 
+Deno.test("berth install containerd-shim leaves alone what is not berth's, and takes what is", async () => {
+  await using daemon = TestDaemon.prepare();
+  const [dir, name] = [`${daemon.dir}/bin`, "containerd-shim-runc-v2"];
+  const args = ["install", "containerd-shim", "--dir", dir, "--name", name];
+  const path = `${dir}/${name}`;
+  Deno.mkdirSync(dir);
+  for (const content of ["\x7fELF", ""]) {
+    Deno.writeTextFileSync(path, content, { mode: 0o755 });
+    for (const asked of [args, [...args, "--remove"]]) {
+      const { code, stderr } = await cli(daemon, asked);
+      assert.equal(code, 125);
+      assert.match(
+        stderr,
+        /containerd-shim-runc-v2 is not of berth install containerd-shim, and is/,
+      );
+      assert.equal(Deno.readTextFileSync(path), content);
+    }
+  }
+  Deno.removeSync(path);
+  Deno.symlinkSync("/usr/bin/containerd-shim-runc-v2", path);
+  assert.equal((await cli(daemon, args)).code, 125);
+  Deno.removeSync(path);
+  Deno.symlinkSync("/nowhere/berth", path);
+  for (const _ of [1, 2]) assert.equal((await cli(daemon, args)).code, 0);
+  assert.match(Deno.readTextFileSync(path), /^#!/);
+  assert.equal((await cli(daemon, [...args, "--remove"])).code, 0);
+  assert.deepEqual([...Deno.readDirSync(dir)], []);
+});
+
 Deno.test("berth install containerd-shim has a process wait unless it is asked not to", async () => {
   await using daemon = TestDaemon.prepare();
   const dir = `${daemon.dir}/bin`;

@@ -6,7 +6,7 @@ import type { DaemonProgram } from "../common/daemon_program.ts";
 import { CliError } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
-import { type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
+import { checkShimPath, type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
 /** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
@@ -76,8 +76,10 @@ async function shimFiles(
   { dir = "/usr/local/bin", name = SHIM_NAME, prefix, waiting }: InstallOptions,
 ): Promise<InstalledFile[]> {
   if (prefix !== undefined) throw new CliError("--prefix is for docs: containerd-shim takes --dir");
+  const path = `${dir}/${name}`;
+  checkShimPath(path);
   return [{
-    path: `${dir}/${name}`,
+    path,
     text: await daemon.containerdLauncher({ waiting }),
     mode: 0o755,
   }];

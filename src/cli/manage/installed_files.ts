@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The files that `berth install` puts in place.
 import type { Command } from "commander";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { zshCompletion } from "../completion/zsh.ts";
+import { CliError } from "../common/exit_status.ts";
 import { commandManPage, manPage } from "../text/man_page.ts";
 
 /** A file that `berth install` puts in place. */
@@ -45,4 +47,34 @@ export function shellFiles(program: Command, prefix: string): InstalledFile[] {
     ["fish/vendor_completions.d/berth.fish", fishCompletion(program)],
   ];
   return files.map(([path, text]) => ({ path: `${share}/${path}`, text, mode: 0o644 }));
+}
+
+/** What the file of the shim begins with, within its first {@linkcode BEGINNING} bytes. */
+const MADE_BY = '"berth install containerd-shim" has made this file';
+
+const BEGINNING = 512;
+
+/**
+ * Checks that a path is free for the file of the shim: nothing is there, or such a file, or a link to
+ * berth. Another program may have the name: containerd's own shims are in the same directory.
+ *
+ * @throws {CliError} otherwise.
+ */
+export function checkShimPath(path: string): void {
+  const found = ifThere(() => Deno.lstatSync(path));
+  if (found === undefined) return;
+  const isOwn = found.isSymlink
+    ? /(?:^|\/)berth$/.test(Deno.readLinkSync(path))
+    : found.isFile && beginningOf(path).includes(MADE_BY);
+  if (isOwn) return;
+  throw new CliError(
+    `${path} is not of berth install containerd-shim, and is left as it is: --dir and --name choose another place`,
+  );
+}
+
+function beginningOf(path: string): string {
+  using file = Deno.openSync(path);
+  const buffer = new Uint8Array(BEGINNING);
+  const length = file.readSync(buffer) ?? 0;
+  return new TextDecoder().decode(buffer.subarray(0, length));
 }

@@ -26,8 +26,12 @@ const MAX_KEPT = 2048;
 /** The most that wait where all are exits; beyond it the oldest of them is dropped. */
 const MAX_EXITS = 8192;
 
-/** How long containerd may take to take one event, in milliseconds. */
-const TRY_MS = 5000;
+/**
+ * How long containerd may take to take one event, in milliseconds. As long as a busy or stopped one
+ * may take: its end breaks the connection, and one that only goes on late would take the event again
+ * from each further try.
+ */
+const TRY_MS = 60_000;
 
 /**
  * How long the event of a create or a start waits for what containerd asks about the process before it

@@ -191,6 +191,7 @@ Deno.test("serveConnection has 1,024 calls of a connection under way, and reads 
 
 Deno.test("serveConnection carries 4 MiB less a header and no more", async () => {
   await withClient(async (client) => {
+    assert.equal(MAX_DATA, 4 * 1024 * 1024);
     const large = new Uint8Array(MAX_DATA - 100).fill(5);
     assert.deepEqual(await call(client, "echo", large), large);
     const tooLarge = call(client, "echo", new Uint8Array(MAX_DATA));
