@@ -107,9 +107,19 @@ export class OomWatch implements Disposable {
     this.#report(newKills(this.#counts, before));
   }
 
-  #report(kills: number): void {
+  /** Whether {@linkcode check} has found the counters gone, and kills with them, perhaps. */
+  get isGone(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** Reports kills up to this many in all, which were learned otherwise after the counters were gone. */
+  reportUpTo(kills: number): void {
+    this.#report(kills - this.#kills, { cgroup: this.#memory.path });
+  }
+
+  #report(kills: number, known?: Omit<OomKill, "kills">): void {
     if (kills <= 0) return;
-    const cause = this.#cause();
+    const cause = known ?? this.#cause();
     for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
   }
 

@@ -1,19 +1,40 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
+import {
+  EACCES,
+  EMFILE,
+  ENODEV,
+  ENOENT,
+  ENOSPC,
+  ENXIO,
+  EPERM,
+  isErrno,
+} from "../../linux/libc/errno.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
+import { OomLog } from "./oom_log.ts";
+
+/** A container that is watched. */
+interface Watched {
+  readonly watch: OomWatch;
+  /** Its cgroup's directory, and how many kills the kernel had logged and it had itself at first. */
+  readonly dir: string | undefined;
+  readonly mark: number;
+  readonly kills: number;
+}
 
 /**
  * Publishes an `oom` event for every OOM kill in a container. One poller watches for all of them;
- * the kernel's counter is read before an exit is published, so that none is lost or late.
+ * the kernel's counter is read before an exit is published, so that none is lost or late; and the
+ * kernel's log where the cgroup of v2 is gone before that.
  */
 export class OomMonitor implements Monitor, Disposable {
   readonly #poller = new Poller();
-  readonly #watches = new Map<string, OomWatch>();
+  readonly #watches = new Map<string, Watched>();
+  readonly #log = openLog();
   readonly #reserve = new FdReserve();
 
   start(container: Monitored): void {
@@ -32,22 +53,35 @@ export class OomMonitor implements Monitor, Disposable {
           oom,
         }),
     });
-    if (watch !== undefined) this.#watches.set(instance, watch);
+    if (watch === undefined) return;
+    const { unified: dir, memory } = cgroup.paths;
+    this.#watches.set(instance, {
+      watch,
+      dir: memory === undefined ? dir : undefined,
+      mark: this.#log?.mark() ?? 0,
+      kills: watch.kills,
+    });
   }
 
-  poll({ instance }: Monitored): void {
+  poll({ instance, pid }: Monitored): void {
+    const watched = this.#watches.get(instance);
+    if (watched === undefined) return;
+    const { watch, dir, mark, kills } = watched;
     // It comes before an exit, which must not be published first for lack of an fd to read the counters.
-    this.#reserve.run(() => this.#watches.get(instance)?.check());
+    this.#reserve.run(() => watch.check());
+    if (!watch.isGone || dir === undefined || this.#log === undefined) return;
+    watch.reportUpTo(kills + this.#log.killsSince(mark, dir, pid));
   }
 
   stop({ instance }: Monitored): void {
-    this.#watches.get(instance)?.[Symbol.dispose]();
+    this.#watches.get(instance)?.watch[Symbol.dispose]();
     this.#watches.delete(instance);
   }
 
   [Symbol.dispose](): void {
-    for (const watch of this.#watches.values()) watch[Symbol.dispose]();
+    for (const { watch } of this.#watches.values()) watch[Symbol.dispose]();
     this.#watches.clear();
+    this.#log?.[Symbol.dispose]();
     this.#poller[Symbol.dispose]();
     this.#reserve[Symbol.dispose]();
   }
@@ -67,5 +101,15 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
     });
     const { poller: _, ...rest } = options;
     return openUnlessGone(cgroup, rest);
+  }
+}
+
+/** Opens the kernel's log; undefined where this process may not read it, as in a container. */
+function openLog(): OomLog | undefined {
+  try {
+    return new OomLog();
+  } catch (error) {
+    if (!isErrno(error, EPERM, EACCES, ENOENT, ENXIO)) throw error;
+    return undefined;
   }
 }

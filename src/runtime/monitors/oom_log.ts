@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+import { KernelLog } from "../../linux/fd/kernel_log.ts";
+
+/** The kills that are remembered, and the victims whose kill is not logged yet. */
+const MOST = 1024;
+
+/** An OOM kill that the kernel has logged. */
+interface LoggedKill {
+  readonly pid: number;
+  /** The victim's cgroup from the root of its hierarchy; undefined where the kernel did not say. */
+  readonly cgroup: string | undefined;
+}
+
+/**
+ * The OOM kills in the kernel's log, for the cgroups that are removed before their counters are read:
+ * systemd removes that of a scope as soon as its last process has ended. The kernel logs the victim's
+ * cgroup (`dump_oom_summary`, at most ten in five seconds), then its pid (`__oom_kill_process`, always;
+ * both in mm/oom_kill.c).
+ */
+export class OomLog implements Disposable {
+  readonly #log: Pick<KernelLog, "read" | typeof Symbol.dispose>;
+  readonly #cgroups = new Map<number, string>();
+  readonly #kills: LoggedKill[] = [];
+  #forgotten = 0;
+
+  /** @throws LinuxError where the kernel's log cannot be read */
+  constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose> = new KernelLog()) {
+    this.#log = log;
+  }
+
+  /** Returns how many kills were logged so far, as {@linkcode killsSince} takes it. */
+  mark(): number {
+    this.#read();
+    return this.#forgotten + this.#kills.length;
+  }
+
+  /**
+   * Returns how many processes were killed since `mark` in the cgroup of the directory `dir` and those
+   * below it; `pid` is one of them, for where the log has no cgroup.
+   */
+  killsSince(mark: number, dir: string, pid: number): number {
+    this.#read();
+    // From the last part on, which is the container's own: the log and this process may see another root.
+    const own = `${dir.slice(dir.lastIndexOf("/"))}/`;
+    return this.#kills.slice(Math.max(0, mark - this.#forgotten)).filter((kill) =>
+      kill.cgroup === undefined ? kill.pid === pid : `${kill.cgroup}/`.includes(own)
+    ).length;
+  }
+
+  #read(): void {
+    for (const text of this.#log.read()) {
+      const [, cgroup, victim] = /^oom-kill:.*,task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ?? [];
+      if (cgroup !== undefined) this.#cgroups.set(Number(victim), cgroup);
+      const killed = /: Killed process (\d+) \(/.exec(text)?.[1];
+      if (killed === undefined) continue;
+      const pid = Number(killed);
+      this.#kills.push({ pid, cgroup: this.#cgroups.get(pid) });
+      this.#cgroups.delete(pid);
+    }
+    while (this.#kills.length > MOST) {
+      this.#kills.shift();
+      this.#forgotten++;
+    }
+    if (this.#cgroups.size > MOST) this.#cgroups.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#log[Symbol.dispose]();
+  }
+}

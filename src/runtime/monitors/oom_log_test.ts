@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { OomLog } from "./oom_log.ts";
+
+/** The kernel's words for a kill, as Linux 6.12 writes them. */
+function kill(pid: number, cgroup?: string): string[] {
+  const summary = `oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,` +
+    `oom_memcg=${cgroup},task_memcg=${cgroup},task=dd,pid=${pid},uid=0`;
+  const killed = `Memory cgroup out of memory: Killed process ${pid} (dd) total-vm:103692kB, ` +
+    `anon-rss:23808kB, file-rss:1408kB, shmem-rss:0kB, UID:0 pgtables:96kB oom_score_adj:0`;
+  return cgroup === undefined ? [killed] : [summary, killed];
+}
+
+function openLog(): { log: OomLog; texts: string[] } {
+  const texts: string[] = [];
+  const read = () => texts.splice(0);
+  return { texts, log: new OomLog({ read, [Symbol.dispose]: () => {} }) };
+}
+
+Deno.test("OomLog: counts the kills in a cgroup and below it, since a mark", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  const dir = "/sys/fs/cgroup/system.slice/berth-web.scope";
+  texts.push(...kill(4, "/system.slice/berth-web.scope"));
+  const mark = log.mark();
+  assert.equal(log.killsSince(mark, dir, 4), 0, "before the mark");
+  texts.push("eth0: renamed", ...kill(5, "/system.slice/berth-web.scope"));
+  texts.push(...kill(6, "/system.slice/berth-web.scope/below"));
+  texts.push(...kill(7, "/system.slice/berth-web2.scope"), ...kill(8, "/"));
+  assert.equal(log.killsSince(mark, dir, 5), 2);
+  assert.equal(log.killsSince(mark, dir, 5), 2, "asked again");
+});
+
+Deno.test("OomLog: where the log has no cgroup the pid tells", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  texts.push(...kill(5), ...kill(6));
+  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 5), 1);
+  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 9), 0);
+});
+
+Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  for (let pid = 1; pid <= 2000; pid++) texts.push(...kill(pid, "/other.scope"));
+  const mark = log.mark();
+  assert.equal(mark, 2000);
+  texts.push(...kill(1, "/a.scope"), ...kill(2, "/other.scope"));
+  assert.equal(log.killsSince(mark, "/sys/fs/cgroup/a.scope", 1), 1);
+});
