@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { SIGTERM } from "../../src/linux/process/signals.ts";
-import { cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { audited } from "../harness/leaks/audited.ts";
@@ -79,6 +79,7 @@ for (const how of ["stop", "kill9"] as const) {
       assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
       assert.equal(state.exitStatus, exit.exitStatus);
       assert.equal(exit.exitStatusUnknown, true, "wait says so, too");
+      assert.equal((await cli(daemon, ["wait", "c"])).stdout, "unknown\n");
       await daemon.connected("c");
       using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
       const deleted = await client.call("container.delete", { id: "c" });

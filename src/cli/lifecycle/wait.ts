@@ -24,7 +24,7 @@ export function waitCommand(): Command {
           const exit = execId === undefined
             ? await waitForGood(daemon, id)
             : await waitForExit(daemon, { id, execId });
-          print(String(exit.exitStatus));
+          print(exit.exitStatusUnknown ? "unknown" : String(exit.exitStatus));
           reportUnknownStatus(execId ?? id, exit);
         });
       });
