@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../src/linux/fs/exists.ts";
+import { ifThere } from "../../src/linux/fs/if_there.ts";
 import { freePort } from "../../tests/harness/free_port.ts";
 import { signalChild } from "../../tests/harness/processes.ts";
 import { run } from "./command.ts";
@@ -103,10 +104,21 @@ async function launchUml(image: Image, dir: string): Promise<Launched> {
     address: UML_ADDRESS,
     port: 22,
     powerOff: async () => {
-      // The processes that it has for its own go with it. By SIGTERM it does not always end.
+      // By SIGTERM it does not always end.
       signalChild(process, "SIGKILL");
       await process.status;
+      // The processes that it has for its own do not always go with it.
+      killThoseOf(`uml_dir=${dir}/`);
     },
     cleanUp: async () => void await run(["ip", "link", "del", LINK]),
   };
+}
+
+/** Kills the processes that have `word` in their command line. */
+function killThoseOf(word: string): void {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = ifThere(() => Deno.readTextFileSync(`/proc/${name}/cmdline`));
+    if (line?.split("\0").includes(word)) ifThere(() => Deno.kill(Number(name), "SIGKILL"));
+  }
 }
