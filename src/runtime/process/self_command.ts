@@ -4,7 +4,7 @@ import { exists } from "../../linux/fs/exists.ts";
 
 /**
  * V8 would let 12 MB more of garbage gather before it looks, after 20,000 calls, 500 at a time, and is no
- * faster for it. With 4 it has 15 MB less then, but a call takes 7 % more CPU on one connection and
+ * faster for it. With 4 it has 15 MB less then, but a call takes 5 to 7 % more CPU on one connection and
  * 40 % on 64: much of what calls need for a moment is moved to the old generation. Not
  * `--optimize-for-size` too: it leaves a daemon with 6 to 17 MB less after those calls, but takes 3 to
  * 6 % more CPU for a call on one connection, and 10 to 22 % on 64.
