@@ -137,6 +137,50 @@ Deno.test("shared root: mounts below a volume stay out of the volume's source on
   assert.deepEqual(hostMounts(daemon), before);
 });
 
+Deno.test("shared root: the host keeps what it has mounted below a source that stays shared with it", async () => {
+  await using daemon = await sharedDaemon();
+  const base = `${daemon.dir}/base`, source = `${daemon.dir}/volume`;
+  await run(["cp", "-a", rootfsDir(), base]);
+  const kept = [`${base}/mnt/kept`, `${source}/kept`];
+  await using _mounts = new AsyncDisposableStack();
+  for (const dir of [...kept, `${base}/data`, `${source}/inner`]) {
+    Deno.mkdirSync(dir, { recursive: true });
+  }
+  for (const dir of [base, source, ...kept]) _mounts.use(await ownMount(daemon, dir));
+  const before = hostMounts(daemon);
+  assert.ok(kept.every((path) => before.includes(path)));
+  const propagations = [["rshared"], ["shared"], ["", "rshared"], ["", "shared"], ["rslave"]];
+  for (const [ofBase = "", ofVolume = ""] of propagations) {
+    const options = (propagation: string) => ["rbind", propagation].filter(Boolean);
+    const mounts: RootfsMount[] = [
+      { type: "bind", source: base, options: options(ofBase) },
+      { type: "bind", source, target: "/data", options: options(ofVolume) },
+      { type: "tmpfs", source: "tmpfs", target: "/data/inner" },
+    ];
+    const what = `${ofBase} ${ofVolume}`;
+    await create(daemon, "alone", mounts.slice(0, 1));
+    await daemon.remove("alone");
+    assert.deepEqual(hostMounts(daemon), before, what);
+
+    await create(daemon, "deleted", mounts);
+    assert.ok(kept.every((path) => hostMounts(daemon).includes(path)), what);
+    await daemon.remove("deleted");
+    assert.deepEqual(hostMounts(daemon), before, what);
+
+    const bad = { type: "no-such-fs", source: "none", target: "/mnt" };
+    await assert.rejects(create(daemon, "failed", [...mounts, bad]), /ENODEV/);
+    assert.deepEqual(hostMounts(daemon), before, what);
+
+    await create(daemon, "killed", mounts);
+    Deno.kill((await daemon.stateOf("killed")).shimPid, "SIGKILL");
+    await until(
+      "the end of the mounts",
+      () => hostMounts(daemon).join() === before.join(),
+    );
+    assert.deepEqual(hostMounts(daemon), before, what);
+  }
+});
+
 Deno.test("shared root: a create that fails on a shared / leaves no mount", async () => {
   await using daemon = await sharedDaemon();
   const before = hostMounts(daemon);

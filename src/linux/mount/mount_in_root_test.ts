@@ -5,7 +5,7 @@ import { LinuxError } from "../libc/errno.ts";
 import { mountInRoot, mountPrivate } from "./mount_in_root.ts";
 import { readMountInfo } from "./mountinfo.ts";
 import { Swapper } from "./swapper_testing.ts";
-import { mountsUnder, unmountAll, UnmountError } from "./unmount.ts";
+import { mountsUnder, unmount, unmountAll, UnmountError } from "./unmount.ts";
 
 /** A directory with a rootfs in it, a mount of its own, and something outside. */
 class Tree implements Disposable {
@@ -77,6 +77,97 @@ Deno.test("mountInRoot of a source on a shared mount is no peer of it", () => {
   assert.deepEqual(mountsUnder(source), [source]);
   unmountAll(`${tree.rootfs}/a`);
   assert.deepEqual(mountsUnder(tree.rootfs), [tree.rootfs]);
+});
+
+/** Makes a source on a shared mount, with a mount below it that is shared, too. */
+function sharedSource({ dir }: Tree): { source: string; mounts: string[] } {
+  const source = `${dir}/source`, below = `${source}/below`;
+  Deno.mkdirSync(source);
+  mountPrivate({ type: "tmpfs", target: source, options: ["shared"] });
+  Deno.mkdirSync(below);
+  mountPrivate({ type: "tmpfs", target: below, options: ["shared"] });
+  Deno.mkdirSync(`${below}/inner`);
+  return { source, mounts: [below, source] };
+}
+
+Deno.test("mountInRoot of a source with mounts below it is no peer of these either", () => {
+  using tree = new Tree();
+  const { source, mounts } = sharedSource(tree);
+  tree.mount("/a", { type: "bind", source, options: ["rbind"] });
+  tree.mount("/a/below/inner");
+  assert.deepEqual(mountsUnder(source), mounts);
+  const { rootfs } = tree;
+  assert.deepEqual(mountsUnder(rootfs), [
+    `${rootfs}/a/below/inner`,
+    `${rootfs}/a/below`,
+    `${rootfs}/a`,
+    rootfs,
+  ]);
+});
+
+Deno.test("mountInRoot of a source that stays a peer spares the mounts below it", () => {
+  using tree = new Tree();
+  const { source, mounts } = sharedSource(tree);
+  tree.mount("/a", { type: "bind", source, options: ["rbind", "rshared"] });
+  assert.deepEqual(mountsUnder(source), mounts);
+  tree.mount("/a/below/inner");
+  assert.deepEqual(mountsUnder(source), [`${source}/below/inner`, ...mounts], "a peer");
+});
+
+Deno.test("unmountAll spares the mounts of the peers", () => {
+  for (const options of [{}, { detach: true }]) {
+    using tree = new Tree();
+    const { source, mounts } = sharedSource(tree);
+    const target = `${tree.rootfs}/a`;
+    const peer = { type: "bind", source, target, options: ["rbind", "rshared"] };
+    mountPrivate(peer);
+    unmountAll(target, options);
+    assert.deepEqual(mountsUnder(target), []);
+    assert.deepEqual(mountsUnder(source), mounts);
+    // With another on top, which is on top of the source, too.
+    mountPrivate(peer);
+    mountPrivate({ type: "tmpfs", target });
+    assert.equal(mountsUnder(source).length, 3);
+    unmountAll(target, options);
+    assert.deepEqual(mountsUnder(target), []);
+    assert.deepEqual(mountsUnder(source), mounts);
+  }
+});
+
+Deno.test("unmountAll takes what was made in the tree from the peers, and nothing else", () => {
+  using tree = new Tree();
+  const { source } = sharedSource(tree);
+  for (const name of ["v", "later", "own"]) Deno.mkdirSync(`${source}/${name}`);
+  mountPrivate({ type: "tmpfs", target: `${source}/own` });
+  const volume = { type: "bind", source: `${tree.dir}/volume`, target: "/v", options: ["rbind"] };
+  Deno.mkdirSync(volume.source);
+  mountPrivate({ type: "tmpfs", target: volume.source, options: ["shared"] });
+  Deno.mkdirSync(`${volume.source}/x`);
+  mountPrivate({ type: "tmpfs", target: `${volume.source}/x`, options: ["shared"] });
+  const before = mountsUnder(source), ofVolume = mountsUnder(volume.source);
+  const target = `${tree.rootfs}/a`;
+  mountPrivate({ type: "bind", source, target, options: ["rbind", "rshared"] });
+  mountInRoot(target, volume, tree.staging);
+  for (const place of ["/below/inner", "/own"]) {
+    mountInRoot(target, { type: "tmpfs", target: place }, tree.staging);
+  }
+  mountPrivate({ type: "tmpfs", target: `${source}/later`, options: ["shared"] });
+  assert.equal(mountsUnder(target).length, before.length + 5);
+  assert.equal(mountsUnder(source).length, before.length + 4, "not what is on a private one");
+  unmountAll(target);
+  assert.deepEqual(mountsUnder(target), []);
+  assert.deepEqual(mountsUnder(source), [`${source}/later`, ...before]);
+  assert.deepEqual(mountsUnder(volume.source), ofVolume);
+});
+
+Deno.test("unmount of a mount with others below it spares the mounts of the peers", () => {
+  using tree = new Tree();
+  const { source, mounts } = sharedSource(tree);
+  const target = `${tree.rootfs}/a`;
+  mountPrivate({ type: "bind", source, target, options: ["rbind", "rshared"] });
+  unmount(target, { detach: true });
+  assert.deepEqual(mountsUnder(target), []);
+  assert.deepEqual(mountsUnder(source), mounts);
 });
 
 Deno.test("mountInRoot says what does not fit, and leaves nothing", () => {

@@ -77,18 +77,85 @@ function unescape(field: string): string {
  * @param dir absolute and without symlinks, as mountinfo's own paths
  */
 export function unmountOrder(mounts: readonly MountInfo[], dir: string): string[] {
-  const below = dir === "/" ? dir : `${dir}/`;
+  return inUnmountOrder(mounts, dir).map(({ mountPoint }) => mountPoint);
+}
+
+/** Returns whether a path is `dir` or below it; both absolute and without symlinks. */
+export function isWithin(path: string, dir: string): boolean {
+  return path === dir || path.startsWith(dir === "/" ? dir : `${dir}/`);
+}
+
+function inUnmountOrder(mounts: readonly MountInfo[], dir: string): MountInfo[] {
   const inside = new Map(
-    mounts.filter(({ mountPoint }) => mountPoint === dir || mountPoint.startsWith(below))
-      .map((mount) => [mount.id, mount]),
+    mounts.filter(({ mountPoint }) => isWithin(mountPoint, dir)).map((mount) => [mount.id, mount]),
   );
   const children = Map.groupBy(inside.values(), ({ parent }) => parent);
-  const order: string[] = [];
+  const order: MountInfo[] = [];
   // Depth first with a stack of its own; what is found last has to be unmounted first.
   const pending = [...inside.values()].filter(({ parent }) => !inside.has(parent));
   for (let mount = pending.shift(); mount !== undefined; mount = pending.shift()) {
-    order.push(mount.mountPoint);
+    order.push(mount);
     pending.unshift(...children.get(mount.id) ?? []);
   }
   return order.reverse();
+}
+
+/** The mount points of a tree, each list in the order in which to unmount them, `spread` first. */
+export interface SortedMounts {
+  /** Those whose copies on the peers of the tree came from it, and are to go with them. */
+  readonly spread: readonly string[];
+  /** The others, which have to be private before they are unmounted. */
+  readonly others: readonly string[];
+}
+
+/** Sorts the mounts at or below `dir` by what their unmount may take away elsewhere. */
+export function sortMounts(mounts: readonly MountInfo[], dir: string): SortedMounts {
+  const spread: string[] = [], others: string[] = [];
+  for (const mount of inUnmountOrder(mounts, dir)) {
+    const { mountPoint } = mount;
+    // One that stays meanwhile would be in the way, or hides it.
+    const free = !others.some((other) =>
+      isWithin(other, mountPoint) || isWithin(mountPoint, other)
+    );
+    (free && hasSpread(mounts, mount, dir) ? spread : others).push(mountPoint);
+  }
+  return { spread, others };
+}
+
+/**
+ * Returns whether a mount has copies outside of `dir`, all of which came from it: an unmount takes what
+ * is at the same place of each peer of its parent (mount_namespaces(7)). A copy is younger.
+ */
+function hasSpread(mounts: readonly MountInfo[], mount: MountInfo, dir: string): boolean {
+  const parent = mounts.find(({ id }) => id === mount.parent);
+  const group = groupOf(parent), own = groupOf(mount);
+  if (parent === undefined || group === undefined || own === undefined) return false;
+  if (!isWithin(parent.mountPoint, dir)) return false;
+  const place = join(parent.root, mount.mountPoint.slice(parent.mountPoint.length));
+  const gets = [`shared:${group}`, `master:${group}`];
+  // Where an unmount looks for a copy. A peer that shows another part of the file system has no such place.
+  const places = new Map(
+    mounts.filter(({ mountPoint, root, propagation }) =>
+      !isWithin(mountPoint, dir) && isWithin(place, root) &&
+      propagation.some((tag) => gets.includes(tag))
+    ).map(({ id, mountPoint, root }) => [
+      id,
+      join(mountPoint, place.slice(root === "/" ? 0 : root.length)),
+    ]),
+  );
+  const copies = mounts.filter((copy) => places.get(copy.parent) === copy.mountPoint);
+  return copies.length > 0 &&
+    copies.every((copy) =>
+      (groupOf(copy) === own || copy.propagation.includes(`master:${own}`)) &&
+      mounts.indexOf(copy) > mounts.indexOf(mount)
+    );
+}
+
+function join(dir: string, below: string): string {
+  return dir === "/" && below !== "" ? below : `${dir}${below}`;
+}
+
+/** Returns the peer group that a mount is in. */
+function groupOf(mount: MountInfo | undefined): string | undefined {
+  return mount?.propagation.find((tag) => tag.startsWith("shared:"))?.slice("shared:".length);
 }

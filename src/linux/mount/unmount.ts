@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: MIT
-import { fdPath, O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
+import { fdPath, O_DIRECTORY, O_NOFOLLOW, O_PATH, OwnedFd } from "../fd/fd.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { pathNames } from "../fs/path_names.ts";
+import { EINVAL, ENOENT, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
-import { readMountInfo, unmountOrder } from "./mountinfo.ts";
+import { isWithin, readMountInfo, sortMounts, unmountOrder } from "./mountinfo.ts";
 import { openEntry } from "./open_in_root.ts";
+import { MS_PRIVATE, MS_REC } from "./options.ts";
 
 const libc = lazyLibc({
   umount2: {
     parameters: [/* const char *target */ "buffer", /* int flags */ "i32"],
+    result: "i32",
+  },
+});
+
+const privateLibc = lazyLibc({
+  mount: {
+    parameters: [
+      /* const char *source */ "buffer",
+      /* const char *target */ "buffer",
+      /* const char *filesystemtype */ "buffer",
+      /* unsigned long mountflags */ "u64",
+      /* const void *data */ "buffer",
+    ],
     result: "i32",
   },
 });
@@ -18,19 +33,25 @@ const MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
 /** Whether {@linkcode unmount} also ends a mount that is in use. */
 export interface UnmountOptions {
-  /** Takes the mount out of sight at once and ends it when nobody uses it (MNT_DETACH). */
+  /**
+   * Takes the mount out of sight at once, with those below it, and ends it when nobody uses it
+   * (MNT_DETACH).
+   */
   readonly detach?: boolean;
 }
 
 /**
  * Unmounts the topmost mount at `target`; a symlink there is not followed, one on the way is: see
- * {@linkcode unmountBelow} for a path that a container can change.
+ * {@linkcode unmountAll} for a path that a container can change. What is mounted below a peer of it
+ * stays.
  *
  * @throws LinuxError EBUSY while in use; EINVAL when nothing is mounted there; ENOENT
  */
 export function unmount(target: string, options: UnmountOptions = {}): void {
   const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
   const name = cstring(target);
+  // The mounts below go with it, and would go from its peers, too.
+  if (options.detach) ifMounted(() => makePrivate(target));
   check(() => libc().umount2(name, flags), "umount", target);
 }
 
@@ -47,17 +68,30 @@ export function mountsUnder(dir: string): string[] {
 /**
  * Unmounts everything at and below `dir`, the deepest first, and stops at the first that resists.
  * No symlink below `dir` is followed: a container may put one in the place of a directory meanwhile,
- * and it would be the host's mount that goes.
+ * and it would be the host's mount that goes. The mounts leave their peer groups first: what is mounted
+ * below a peer, as the source of a bind mount with `rshared` is, stays. What has come to a peer from
+ * a mount in `dir` goes from there, too.
  *
  * @throws UnmountError naming the mount point; it may be tried again
  */
 export function unmountAll(dir: string, options: UnmountOptions = {}): void {
-  for (const mountPoint of mountsUnder(dir)) {
+  const real = ifThere(() => Deno.realPathSync(dir));
+  if (real === undefined) return;
+  const { spread, others } = sortMounts(readMountInfo(), real);
+  const attempt = (mountPoint: string, act: (path: string) => void, at = mountPoint) => {
     try {
-      unmountBelow(Deno.realPathSync(dir), mountPoint, options);
+      atBelow(Deno.realPathSync(dir), at, act);
     } catch (error) {
       throw new UnmountError(mountPoint, error);
     }
+  };
+  const end = (path: string) => unmount(path, options);
+  // One of them may go with another.
+  for (const mountPoint of spread) attempt(mountPoint, (path) => ifMounted(() => end(path)));
+  for (const mountPoint of others) {
+    // Again for each: of those that are mounted on each other it reaches only the topmost.
+    attempt(mountPoint, makePrivate, others.findLast((other) => isWithin(mountPoint, other)));
+    attempt(mountPoint, end);
   }
 }
 
@@ -75,9 +109,12 @@ export class UnmountError extends Error {
   }
 }
 
-/** Unmounts `mountPoint`, which is `dir` or below it, as the kernel names it: without symlinks. */
-function unmountBelow(dir: string, mountPoint: string, options: UnmountOptions): void {
-  if (mountPoint === dir) return unmount(mountPoint, options);
+/**
+ * Calls `act` with a path of `mountPoint`, which is `dir` or below it, as the kernel names it: without
+ * symlinks.
+ */
+function atBelow(dir: string, mountPoint: string, act: (path: string) => void): void {
+  if (mountPoint === dir) return act(mountPoint);
   const names = pathNames(mountPoint.slice(dir.length));
   const last = names.pop() ?? "";
   let parent = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
@@ -88,8 +125,31 @@ function unmountBelow(dir: string, mountPoint: string, options: UnmountOptions):
       parent = next;
     }
     // Through a symlink's fd the kernel goes nowhere: ENOTDIR.
-    unmount(`${fdPath(parent.fd)}/${last}`, options);
+    act(`${fdPath(parent.fd)}/${last}`);
   } finally {
     parent[Symbol.dispose]();
+  }
+}
+
+/**
+ * Takes the topmost mount at `target`, and all below it, out of their peer groups; a symlink there is
+ * not followed. An unmount otherwise reaches the peers of the mount that it happens on
+ * (mount_namespaces(7)).
+ *
+ * @throws LinuxError EINVAL when nothing is mounted there; ENOENT
+ */
+function makePrivate(target: string): void {
+  using place = OwnedFd.open(target, O_PATH | O_NOFOLLOW);
+  const path = cstring(fdPath(place.fd));
+  const flags = BigInt(MS_REC | MS_PRIVATE);
+  check(() => privateLibc().mount(null, path, null, flags, null), "make private", target);
+}
+
+/** Does `step`; no error where nothing is mounted. */
+function ifMounted(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (!isErrno(error, EINVAL, ENOENT)) throw error;
   }
 }
