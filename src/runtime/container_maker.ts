@@ -2,7 +2,13 @@
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { BUNDLE_FORMAT, type BundleRecord } from "../oci/bundle_layout.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
-import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
+import {
+  hasHooks,
+  hasOwnPidNamespace,
+  hostnameOf,
+  mountsHostCgroups,
+  networkNamespaceOf,
+} from "../oci/spec/facts.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import { networkParams } from "../rpc/contract/schemas/network.ts";
@@ -21,6 +27,7 @@ import type { FdBudget } from "./fd_budget.ts";
 import { raiseLoopback } from "./network/loopback.ts";
 import type { NetworkPlan } from "./network/plan.ts";
 import type { RuntimeProbe } from "./runtime_probe.ts";
+import type { MountKeeper } from "./service/mount_keeper.ts";
 import { bundlesDir, runtimeStateDir, stateCgroupName } from "./state_dir.ts";
 
 /** The daemon's parts that a new container is checked against and made with. */
@@ -31,6 +38,8 @@ export interface ContainerMakerOptions {
   /** Keeps creates from taking the last fds. */
   readonly fds: FdBudget;
   readonly runtimes: RuntimeProbe;
+  /** Keeps the options of the host's cgroup v2 from a runtime that mounts it. */
+  readonly cgroupMounts: MountKeeper;
   /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
   readonly checkUsable: (id: string) => void;
 }
@@ -130,7 +139,7 @@ export class ContainerMaker {
     spec: CheckedSpec,
     { network, begun, prepare }: MakeOptions,
   ): Promise<ManagedContainer> {
-    const { context } = this.#options;
+    const { cgroupMounts, context } = this.#options;
     using claims = new DisposableStack();
     const bundle = Bundle.create(
       `${bundlesDir(context.config.state)}/${record.id}`,
@@ -146,7 +155,8 @@ export class ContainerMaker {
     }
     const container = new ManagedContainer(bundle, context, "creating");
     begun(container);
-    await container.create(network);
+    const create = () => container.create(network);
+    await (mountsHostCgroups(spec) ? cgroupMounts.keep(create) : create());
     return container;
   }
 

@@ -130,12 +130,14 @@ export async function openContainerManager(
   };
   const resting = new RestingContainers(definitions, context);
   const checkUsable = (id: string) => renames.checkUsable(id);
+  const cgroupMounts = MountKeeper.open(state);
   const maker = new ContainerMaker({
     containers,
     definitions,
     context,
     fds,
     runtimes,
+    cgroupMounts,
     checkUsable,
   });
   const services = opened.use(
@@ -143,7 +145,7 @@ export async function openContainerManager(
       containers,
       definitions,
       root,
-      cgroupMounts: MountKeeper.open(state),
+      cgroupMounts,
       events,
       stopping,
       checkUsable,

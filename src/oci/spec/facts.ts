@@ -44,6 +44,18 @@ export function hasOwnPidNamespace(spec: AnySpec): boolean {
 }
 
 /**
+ * Returns whether the spec mounts cgroups as the host sees them, without a cgroup namespace of the
+ * container's own. Of cgroup v2 that sets the options of the host's mounts, too (cgroups(7), "Cgroups v2
+ * mount options").
+ */
+export function mountsHostCgroups(spec: AnySpec): boolean {
+  const mounts = spec["mounts"];
+  const isCgroup = (mount: unknown) => /^cgroup2?$/.test(String(asRecord(mount)?.["type"]));
+  return Array.isArray(mounts) && mounts.some(isCgroup) &&
+    !namespacesOf(spec).some(({ type, path }) => type === "cgroup" && path === "");
+}
+
+/**
  * Returns the path of the cgroup that an OCI spec names (linux.cgroupsPath), at which the runtime,
  * or systemd for it, makes the cgroup in every hierarchy. Undefined where the runtime chooses the
  * place, by a relative path.

@@ -14,9 +14,9 @@ interface Note {
 }
 
 /**
- * Keeps the options of the host's cgroup v2 while CRIU runs. A shim does, too: whichever of the two is
- * killed meanwhile, the other puts them back. For the next daemon they are in `<state>/cgroup2-options`
- * as long.
+ * Keeps the options of the host's cgroup v2 while CRIU runs, or a runtime that mounts it. Of CRIU a shim
+ * does, too: whichever of the two is killed meanwhile, the other puts them back. For the next daemon they
+ * are in `<state>/cgroup2-options` as long.
  */
 export class MountKeeper {
   readonly #note: string;
