@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keeps the options of the host's cgroup v2 while CRIU runs.
+// Keeps the options of the host's cgroup v2 while a program runs that may change them.
 import { mount } from "../../linux/mount/mount.ts";
 import { type MountInfo, readMountInfo } from "../../linux/mount/mountinfo.ts";
 import { messageOf } from "../../rpc/error_text.ts";
@@ -15,7 +15,8 @@ export function findCgroup2(): MountInfo | undefined {
 /**
  * Does `work`, after which the file system of a mount has its options again. They are the same in each of
  * its mounts, and a program that mounts it for itself with others changes them: CRIU takes `nsdelegate`
- * and `memory_recursiveprot` from the host's cgroup v2.
+ * and `memory_recursiveprot` from the host's cgroup v2, and so does a runtime that mounts it outside of a
+ * cgroup namespace.
  *
  * @param log Takes a line for each failure beside the work's own.
  * @param find Returns the mount as it is before the work, or is to be after it.
