@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EAGAIN, EPIPE, isErrno } from "../libc/errno.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
+import { tryStat } from "../fs/try_stat.ts";
 import { O_NONBLOCK, O_RDONLY, OwnedFd, read } from "./fd.ts";
 
 const libc = lazyLibc({
@@ -11,6 +12,11 @@ const libc = lazyLibc({
 });
 
 const SEEK_END = 2;
+
+const KMSG = "/dev/kmsg";
+
+/** Character device 1:11 (Documentation/admin-guide/devices.txt), as stat(2) has it. */
+const KMSG_DEVICE = 0x10b;
 
 /** Longer than any record; the kernel refuses to put one into less room. */
 const RECORD = 16_384;
@@ -27,8 +33,14 @@ export class KernelLog implements Disposable {
   readonly #buffer = new Uint8Array(RECORD);
   readonly #decoder = new TextDecoder();
 
-  /** @throws LinuxError such as EPERM for lack of CAP_SYSLOG, ENOENT where there is no such device */
-  constructor(path = "/dev/kmsg") {
+  /** Returns whether `/dev/kmsg` is the kernel's: in a container it may be a FIFO or a terminal. */
+  static isThere(): boolean {
+    const found = tryStat(KMSG);
+    return found?.isCharDevice === true && found.rdev === KMSG_DEVICE;
+  }
+
+  /** @throws LinuxError such as EPERM for lack of CAP_SYSLOG */
+  constructor(path = KMSG) {
     using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
     check(() => Number(libc().lseek(file.fd, 0n, SEEK_END)), "lseek", path);
     this.#file = new OwnedFd(file.release());

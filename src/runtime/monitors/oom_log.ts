@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { KernelLog } from "../../linux/fd/kernel_log.ts";
+import type { KernelLog } from "../../linux/fd/kernel_log.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** The kills that are remembered, and the victims whose kill is not logged yet. */
 const MOST = 1024;
@@ -23,8 +24,7 @@ export class OomLog implements Disposable {
   readonly #kills: LoggedKill[] = [];
   #forgotten = 0;
 
-  /** @throws LinuxError where the kernel's log cannot be read */
-  constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose> = new KernelLog()) {
+  constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose>) {
     this.#log = log;
   }
 
@@ -48,7 +48,7 @@ export class OomLog implements Disposable {
   }
 
   #read(): void {
-    for (const text of this.#log.read()) {
+    for (const text of this.#texts()) {
       const [, cgroup, victim] = /^oom-kill:.*,task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ?? [];
       if (cgroup !== undefined) this.#cgroups.set(Number(victim), cgroup);
       const killed = /: Killed process (\d+) \(/.exec(text)?.[1];
@@ -62,6 +62,16 @@ export class OomLog implements Disposable {
       this.#forgotten++;
     }
     if (this.#cgroups.size > MOST) this.#cgroups.clear();
+  }
+
+  /** What was logged since the last call. A log that fails ends no create: it tells less. */
+  #texts(): readonly string[] {
+    try {
+      return this.#log.read();
+    } catch (error) {
+      logFailure("warn", "oom", "the kernel's log cannot be read: {reason}", error);
+      return [];
+    }
   }
 
   [Symbol.dispose](): void {

@@ -48,3 +48,12 @@ Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
   texts.push(...kill(1, "/a.scope"), ...kill(2, "/other.scope"));
   assert.equal(log.killsSince(mark, "/sys/fs/cgroup/a.scope", 1), 1);
 });
+
+Deno.test("OomLog: a log that fails tells of no kill", () => {
+  const fails = () => {
+    throw new Error("input/output error");
+  };
+  using log = new OomLog({ read: fails, [Symbol.dispose]: () => {} });
+  assert.equal(log.mark(), 0);
+  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 5), 0);
+});

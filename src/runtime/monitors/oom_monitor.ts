@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import {
-  EACCES,
-  EMFILE,
-  ENODEV,
-  ENOENT,
-  ENOSPC,
-  ENXIO,
-  EPERM,
-  isErrno,
-} from "../../linux/libc/errno.ts";
+import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
+import { KernelLog } from "../../linux/fd/kernel_log.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -104,12 +96,13 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
   }
 }
 
-/** Opens the kernel's log; undefined where this process may not read it, as in a container. */
+/** Opens the kernel's log; undefined where it cannot be read, as in a container. */
 function openLog(): OomLog | undefined {
+  if (!KernelLog.isThere()) return undefined;
   try {
-    return new OomLog();
+    return new OomLog(new KernelLog());
   } catch (error) {
-    if (!isErrno(error, EPERM, EACCES, ENOENT, ENXIO)) throw error;
+    logFailure("debug", "oom", "the kernel's log cannot be read: {reason}", error);
     return undefined;
   }
 }
