@@ -5,13 +5,13 @@ import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.t
 export const RUN_FLAGS: readonly string[] = ["run", ...BUNDLE_FLAGS, V8_FLAGS];
 
 /**
- * Lines of a shell script that set `$lazy` to one more flag: Deno reads a chunk when it is imported,
+ * Lines of a shell script that set `$berth_lazy` to one more flag: Deno reads a chunk when it is imported,
  * and not all that may be imported at the start, which takes a command 7 ms. Not for a daemon or a
  * shim, which go on where the files are removed.
  */
-export const SET_LAZY = `lazy=--unstable-lazy-dynamic-imports
-for word in "\${0##*/}" "$@"; do
-  case $word in daemon | berthd | *shim) lazy= ;; esac
+export const SET_LAZY = `berth_lazy=--unstable-lazy-dynamic-imports
+for berth_word in "\${0##*/}" "$@"; do
+  case $berth_word in daemon | berthd | *shim) berth_lazy= ;; esac
 done`;
 
 /** Where the program will be run, if that is another machine. */
@@ -37,7 +37,7 @@ case \${0##*/}:\${1:-} in
 esac
 export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1
 ${SET_LAZY}
-exec ${flags} $lazy ${quote(`${place?.dir ?? dir}${main.slice(dir.length)}`)} "$@"
+exec ${flags} $berth_lazy ${quote(`${place?.dir ?? dir}${main.slice(dir.length)}`)} "$@"
 `;
   await Deno.writeTextFile(path, text, { mode: 0o755 });
   return path;

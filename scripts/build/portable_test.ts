@@ -92,6 +92,28 @@ Deno.test("writePortable: a portable file unpacks once, then becomes what it car
   });
 });
 
+Deno.test("writePortable: what the user has exported comes through, whatever its name", async () => {
+  await withPortable(async ({ file, cache }) => {
+    const header = new TextDecoder().decode(Deno.readFileSync(file).subarray(0, 16_384));
+    const script = header.slice(0, header.indexOf('main.js" "$@"'));
+    const assigned = [...script.matchAll(/\b([a-z]\w*)=|\bfor (\w+)/g)].flatMap(([, a, b]) =>
+      a ?? b ?? []
+    );
+    const names = [...new Set([...assigned, "word", "name", "uid", "mode"])]
+      .filter((name) => !name.startsWith("berth_"));
+    const env = Object.fromEntries(names.map((name) => [name, "the user's"]));
+    // The first unpacks, which sets more.
+    for (const _ of [1, 2]) {
+      const { stdout } = await new Deno.Command(file, {
+        args: ["ps", "word"],
+        env: { ...env, BERTH_CACHE: cache },
+      }).output();
+      const seen = new TextDecoder().decode(stdout).split("\n");
+      assert.deepEqual(names.filter((name) => !seen.includes(`${name}=the user's`)), []);
+    }
+  }, "#!/bin/sh\nenv\n");
+});
+
 Deno.test("writePortable: called as a shim, a portable file answers a delete that has nothing to do", async () => {
   await withPortable(async ({ dir, file, cache }) => {
     const shim = `${dir}/containerd-shim-berth-v2`;
