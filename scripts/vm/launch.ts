@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../src/linux/fs/exists.ts";
-import { ifThere } from "../../src/linux/fs/if_there.ts";
 import { freePort } from "../../tests/harness/free_port.ts";
 import { signalChild } from "../../tests/harness/processes.ts";
 import { run } from "./command.ts";
@@ -118,7 +117,11 @@ async function launchUml(image: Image, dir: string): Promise<Launched> {
 function killThoseOf(word: string): void {
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const line = ifThere(() => Deno.readTextFileSync(`/proc/${name}/cmdline`));
-    if (line?.split("\0").includes(word)) ifThere(() => Deno.kill(Number(name), "SIGKILL"));
+    try {
+      const line = Deno.readTextFileSync(`/proc/${name}/cmdline`);
+      if (line.split("\0").includes(word)) Deno.kill(Number(name), "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }

@@ -104,22 +104,26 @@ function inUnmountOrder(mounts: readonly MountInfo[], dir: string): MountInfo[] 
 export interface SortedMounts {
   /** Those whose copies on the peers of the tree came from it, and are to go with them. */
   readonly spread: readonly string[];
-  /** The others, which have to be private before they are unmounted. */
+  /** The others, which have to be private before they are unmounted if one of them has peers. */
   readonly others: readonly string[];
+  /** Whether one in the tree can have peers. */
+  readonly hasPeers: boolean;
 }
 
 /** Sorts the mounts at or below `dir` by what their unmount may take away elsewhere. */
 export function sortMounts(mounts: readonly MountInfo[], dir: string): SortedMounts {
   const spread: string[] = [], others: string[] = [];
+  let hasPeers = false;
   for (const mount of inUnmountOrder(mounts, dir)) {
     const { mountPoint } = mount;
+    hasPeers ||= groupOf(mount) !== undefined;
     // One that stays meanwhile would be in the way, or hides it.
     const free = !others.some((other) =>
       isWithin(other, mountPoint) || isWithin(mountPoint, other)
     );
     (free && hasSpread(mounts, mount, dir) ? spread : others).push(mountPoint);
   }
-  return { spread, others };
+  return { spread, others, hasPeers };
 }
 
 /**

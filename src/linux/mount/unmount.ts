@@ -2,7 +2,7 @@
 import { fdPath, O_DIRECTORY, O_NOFOLLOW, O_PATH, OwnedFd } from "../fd/fd.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { pathNames } from "../fs/path_names.ts";
-import { EINVAL, ENOENT, isErrno } from "../libc/errno.ts";
+import { EINVAL, EMFILE, ENFILE, ENOENT, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 import { isWithin, readMountInfo, sortMounts, unmountOrder } from "./mountinfo.ts";
 import { openEntry } from "./open_in_root.ts";
@@ -48,10 +48,15 @@ export interface UnmountOptions {
  * @throws LinuxError EBUSY while in use; EINVAL when nothing is mounted there; ENOENT
  */
 export function unmount(target: string, options: UnmountOptions = {}): void {
-  const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
-  const name = cstring(target);
   // The mounts below go with it, and would go from its peers, too.
   if (options.detach) ifMounted(() => makePrivate(target));
+  unmountOnly(target, options);
+}
+
+/** {@linkcode unmount} of what has no peers. */
+function unmountOnly(target: string, { detach }: UnmountOptions): void {
+  const name = cstring(target);
+  const flags = UMOUNT_NOFOLLOW | (detach ? MNT_DETACH : 0);
   check(() => libc().umount2(name, flags), "umount", target);
 }
 
@@ -77,7 +82,7 @@ export function mountsUnder(dir: string): string[] {
 export function unmountAll(dir: string, options: UnmountOptions = {}): void {
   const real = ifThere(() => Deno.realPathSync(dir));
   if (real === undefined) return;
-  const { spread, others } = sortMounts(readMountInfo(), real);
+  const { spread, others, hasPeers } = sortMounts(readMountInfo(), real);
   const attempt = (mountPoint: string, act: (path: string) => void, at = mountPoint) => {
     try {
       atBelow(Deno.realPathSync(dir), at, act);
@@ -85,12 +90,18 @@ export function unmountAll(dir: string, options: UnmountOptions = {}): void {
       throw new UnmountError(mountPoint, error);
     }
   };
-  const end = (path: string) => unmount(path, options);
+  const end = (path: string) => unmountOnly(path, options);
   // One of them may go with another.
   for (const mountPoint of spread) attempt(mountPoint, (path) => ifMounted(() => end(path)));
   for (const mountPoint of others) {
     // Again for each: of those that are mounted on each other it reaches only the topmost.
-    attempt(mountPoint, makePrivate, others.findLast((other) => isWithin(mountPoint, other)));
+    if (hasPeers) {
+      attempt(
+        mountPoint,
+        makePrivate,
+        others.findLast((other) => isWithin(mountPoint, other)),
+      );
+    }
     attempt(mountPoint, end);
   }
 }
@@ -139,10 +150,21 @@ function atBelow(dir: string, mountPoint: string, act: (path: string) => void): 
  * @throws LinuxError EINVAL when nothing is mounted there; ENOENT
  */
 function makePrivate(target: string): void {
-  using place = OwnedFd.open(target, O_PATH | O_NOFOLLOW);
-  const path = cstring(fdPath(place.fd));
+  using place = openUnlessFull(target);
+  // Without an fd by its path: what an error path cannot take away stays.
+  const path = cstring(place === undefined ? target : fdPath(place.fd));
   const flags = BigInt(MS_REC | MS_PRIVATE);
   check(() => privateLibc().mount(null, path, null, flags, null), "make private", target);
+}
+
+/** Opens a path to name it; undefined where this process, or the machine, has no fd left. */
+function openUnlessFull(target: string): OwnedFd | undefined {
+  try {
+    return OwnedFd.open(target, O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    if (isErrno(error, EMFILE, ENFILE)) return undefined;
+    throw error;
+  }
 }
 
 /** Does `step`; no error where nothing is mounted. */
