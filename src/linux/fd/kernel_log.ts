@@ -53,7 +53,7 @@ export class KernelLog implements Disposable {
       for (const line of lines) {
         // Further lines of a record begin with a blank.
         const [, priority, text] = /^(\d+),[^;]*;(.*)$/.exec(line) ?? [];
-        if (text !== undefined && Number(priority) < FIRST_OF_PROGRAMS) texts.push(text);
+        if (text !== undefined && Number(priority) < FIRST_OF_PROGRAMS) texts.push(unescape(text));
       }
     }
     return texts;
@@ -75,4 +75,14 @@ export class KernelLog implements Disposable {
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
   }
+}
+
+/** Undoes `\xNN`, by which the kernel writes a backslash and each byte that is not printable ASCII. */
+function unescape(text: string): string {
+  if (!text.includes("\\x")) return text;
+  const bytes = text.replaceAll(
+    /\\x([0-9a-f]{2})/g,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  return new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
 }

@@ -15,9 +15,10 @@ Deno.test("KernelLog: the kernel's records from now on, without those of program
     " SUBSYSTEM=net",
     "12,3,30,-;of a program",
     "3,4,40,c;a;b",
+    "6,5,50,-;app\\x5cx2dapp \\xc3\\xbc",
   ];
   Deno.writeTextFileSync(path, `${lines.join("\n")}\n`, { append: true });
-  assert.deepEqual(log.read(), ["eth0: renamed", "a;b"]);
+  assert.deepEqual(log.read(), ["eth0: renamed", "a;b", "app\\x2dapp ü"]);
   assert.deepEqual(log.read(), []);
 });
 
