@@ -35,13 +35,13 @@ export class OomLog implements Disposable {
   }
 
   /**
-   * Returns how many processes were killed since `mark` in the cgroup of the directory `dir` and those
-   * below it; `pid` is one of them, for where the log has no cgroup.
+   * Returns how many processes were killed since `mark` in a cgroup and those below it. `path` is the
+   * cgroup's as this process sees it, whose root may be further down than that of the log's paths;
+   * `pid` is one of the processes, for where the log has no cgroup.
    */
-  killsSince(mark: number, dir: string, pid: number): number {
+  killsSince(mark: number, path: string, pid: number): number {
     this.#read();
-    // From the last part on, which is the container's own: the log and this process may see another root.
-    const own = `${dir.slice(dir.lastIndexOf("/"))}/`;
+    const own = `${path}/`;
     return this.#kills.slice(Math.max(0, mark - this.#forgotten)).filter((kill) =>
       kill.cgroup === undefined ? kill.pid === pid : `${kill.cgroup}/`.includes(own)
     ).length;
@@ -51,7 +51,8 @@ export class OomLog implements Disposable {
     for (const text of this.#texts()) {
       const [, cgroup, victim] = /^oom-kill:.*,task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ?? [];
       if (cgroup !== undefined) this.#cgroups.set(Number(victim), cgroup);
-      const killed = /: Killed process (\d+) \(/.exec(text)?.[1];
+      // Not behind a slash, as in a cgroup's name that another line quotes.
+      const killed = /^[^/]*: Killed process (\d+) \(/.exec(text)?.[1];
       if (killed === undefined) continue;
       const pid = Number(killed);
       this.#kills.push({ pid, cgroup: this.#cgroups.get(pid) });

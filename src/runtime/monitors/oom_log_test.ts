@@ -20,23 +20,45 @@ function openLog(): { log: OomLog; texts: string[] } {
 Deno.test("OomLog: counts the kills in a cgroup and below it, since a mark", () => {
   const { log, texts } = openLog();
   using _log = log;
-  const dir = "/sys/fs/cgroup/system.slice/berth-web.scope";
+  const path = "/system.slice/berth-web.scope";
   texts.push(...kill(4, "/system.slice/berth-web.scope"));
   const mark = log.mark();
-  assert.equal(log.killsSince(mark, dir, 4), 0, "before the mark");
+  assert.equal(log.killsSince(mark, path, 4), 0, "before the mark");
   texts.push("eth0: renamed", ...kill(5, "/system.slice/berth-web.scope"));
   texts.push(...kill(6, "/system.slice/berth-web.scope/below"));
   texts.push(...kill(7, "/system.slice/berth-web2.scope"), ...kill(8, "/"));
-  assert.equal(log.killsSince(mark, dir, 5), 2);
-  assert.equal(log.killsSince(mark, dir, 5), 2, "asked again");
+  assert.equal(log.killsSince(mark, path, 5), 2);
+  assert.equal(log.killsSince(mark, path, 5), 2, "asked again");
+});
+
+Deno.test("OomLog: a cgroup of the same name, as crun makes one in each scope, is another", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  texts.push(...kill(5, "/system.slice/berth-web.scope/container"));
+  assert.equal(log.killsSince(0, "/system.slice/berth-web.scope/container", 5), 1);
+  assert.equal(log.killsSince(0, "/system.slice/berth-db.scope/container", 6), 0);
+});
+
+Deno.test("OomLog: the log's paths are from the root, also where this process sees a part only", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  texts.push(...kill(5, "/docker/0123/berth/web"));
+  assert.equal(log.killsSince(0, "/berth/web", 5), 1);
+});
+
+Deno.test("OomLog: a kill in the name of a cgroup that the kernel quotes is none", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  texts.push("Memory cgroup stats for /a.scope/x: Killed process 5 (dd):");
+  assert.equal(log.killsSince(0, "/b.scope", 5), 0);
 });
 
 Deno.test("OomLog: where the log has no cgroup the pid tells", () => {
   const { log, texts } = openLog();
   using _log = log;
   texts.push(...kill(5), ...kill(6));
-  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 5), 1);
-  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 9), 0);
+  assert.equal(log.killsSince(0, "/a.scope", 5), 1);
+  assert.equal(log.killsSince(0, "/a.scope", 9), 0);
 });
 
 Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
@@ -46,7 +68,7 @@ Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
   const mark = log.mark();
   assert.equal(mark, 2000);
   texts.push(...kill(1, "/a.scope"), ...kill(2, "/other.scope"));
-  assert.equal(log.killsSince(mark, "/sys/fs/cgroup/a.scope", 1), 1);
+  assert.equal(log.killsSince(mark, "/a.scope", 1), 1);
 });
 
 Deno.test("OomLog: a log that fails tells of no kill", () => {
@@ -55,5 +77,5 @@ Deno.test("OomLog: a log that fails tells of no kill", () => {
   };
   using log = new OomLog({ read: fails, [Symbol.dispose]: () => {} });
   assert.equal(log.mark(), 0);
-  assert.equal(log.killsSince(0, "/sys/fs/cgroup/a.scope", 5), 0);
+  assert.equal(log.killsSince(0, "/a.scope", 5), 0);
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { type Cgroup, cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { KernelLog } from "../../linux/fd/kernel_log.ts";
@@ -12,8 +12,8 @@ import { OomLog } from "./oom_log.ts";
 /** A container that is watched. */
 interface Watched {
   readonly watch: OomWatch;
-  /** Its cgroup's directory, and how many kills the kernel had logged and it had itself at first. */
-  readonly dir: string | undefined;
+  /** Its cgroup of v2, and how many kills the kernel had logged and it had itself at first. */
+  readonly path: string | undefined;
   readonly mark: number;
   readonly kills: number;
 }
@@ -27,7 +27,12 @@ export class OomMonitor implements Monitor, Disposable {
   readonly #poller = new Poller();
   readonly #watches = new Map<string, Watched>();
   readonly #log = openLog();
+  readonly #hierarchies: readonly Hierarchy[];
   readonly #reserve = new FdReserve();
+
+  constructor(hierarchies: readonly Hierarchy[] = cgroupHierarchies()) {
+    this.#hierarchies = hierarchies;
+  }
 
   start(container: Monitored): void {
     const { id, instance, cgroup } = container;
@@ -49,7 +54,7 @@ export class OomMonitor implements Monitor, Disposable {
     const { unified: dir, memory } = cgroup.paths;
     this.#watches.set(instance, {
       watch,
-      dir: memory === undefined ? dir : undefined,
+      path: memory === undefined && dir !== undefined ? this.#pathOf(dir) : undefined,
       mark: this.#log?.mark() ?? 0,
       kills: watch.kills,
     });
@@ -58,11 +63,19 @@ export class OomMonitor implements Monitor, Disposable {
   poll({ instance, pid }: Monitored): void {
     const watched = this.#watches.get(instance);
     if (watched === undefined) return;
-    const { watch, dir, mark, kills } = watched;
+    const { watch, path, mark, kills } = watched;
     // It comes before an exit, which must not be published first for lack of an fd to read the counters.
     this.#reserve.run(() => watch.check());
-    if (!watch.isGone || dir === undefined || this.#log === undefined) return;
-    watch.reportUpTo(kills + this.#log.killsSince(mark, dir, pid));
+    if (!watch.isGone || path === undefined || this.#log === undefined) return;
+    watch.reportUpTo(kills + this.#log.killsSince(mark, path, pid));
+  }
+
+  /** Returns the path of a cgroup below the mount point of its hierarchy. */
+  #pathOf(dir: string): string | undefined {
+    const mount = this.#hierarchies.find(({ names, mountPoint }) =>
+      names.includes("unified") && dir.startsWith(`${mountPoint}/`)
+    );
+    return mount && dir.slice(mount.mountPoint.length);
   }
 
   stop({ instance }: Monitored): void {
