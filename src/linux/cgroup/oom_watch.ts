@@ -112,14 +112,19 @@ export class OomWatch implements Disposable {
     return this.#counts.size === 0;
   }
 
-  /** Reports kills up to this many in all, which were learned otherwise after the counters were gone. */
-  reportUpTo(kills: number): void {
-    this.#report(kills - this.#kills, { cgroup: this.#memory.path });
+  /**
+   * Reports those of the kills since there were `before` that are not reported yet. They were learned
+   * otherwise, after the counters were gone: each by the cgroup whose limit was hit.
+   */
+  reportLogged(before: number, cgroups: readonly string[]): void {
+    for (const cgroup of cgroups.slice(this.#kills - before)) {
+      this.#onOom({ ...this.#causeIn(cgroup), kills: ++this.#kills });
+    }
   }
 
-  #report(kills: number, known?: Omit<OomKill, "kills">): void {
+  #report(kills: number): void {
     if (kills <= 0) return;
-    const cause = known ?? this.#cause();
+    const cause = this.#cause();
     for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
   }
 
@@ -141,10 +146,15 @@ export class OomWatch implements Disposable {
       if (hits > (this.#hits.get(path) ?? 0)) cause ??= path;
       this.#hits.set(path, hits);
     }
-    if (cause === undefined) return { cgroup: "/" };
-    const limit = this.#memory.limit(cause), usage = this.#memory.peak(cause);
+    return this.#causeIn(cause ?? "/");
+  }
+
+  /** Returns a cgroup with its limit and its peak, as far as they can be read. */
+  #causeIn(cgroup: string): Omit<OomKill, "kills"> {
+    if (cgroup === "/") return { cgroup };
+    const limit = this.#memory.limit(cgroup), usage = this.#memory.peak(cgroup);
     return {
-      cgroup: cause,
+      cgroup,
       ...(limit !== undefined && { limit }),
       ...(usage !== undefined && { usage }),
     };

@@ -8,8 +8,15 @@ const MOST = 1024;
 /** An OOM kill that the kernel has logged. */
 interface LoggedKill {
   readonly pid: number;
-  /** The victim's cgroup from the root of its hierarchy; undefined where the kernel did not say. */
-  readonly cgroup: string | undefined;
+  /** Where it happened; undefined where the kernel did not say. */
+  readonly place: Place | undefined;
+}
+
+/** Cgroups of a kill, as paths from the root of the hierarchy. */
+interface Place {
+  readonly cgroup: string;
+  /** The one whose limit was hit; `/` where it was the machine's memory that ran out. */
+  readonly limited: string;
 }
 
 /**
@@ -20,7 +27,7 @@ interface LoggedKill {
  */
 export class OomLog implements Disposable {
   readonly #log: Pick<KernelLog, "read" | typeof Symbol.dispose>;
-  readonly #cgroups = new Map<number, string>();
+  readonly #places = new Map<number, Place>();
   readonly #kills: LoggedKill[] = [];
   #forgotten = 0;
 
@@ -35,34 +42,42 @@ export class OomLog implements Disposable {
   }
 
   /**
-   * Returns how many processes were killed since `mark` in a cgroup and those below it. `path` is the
+   * Returns for each process that was killed since `mark` in a cgroup or below it the cgroup whose
+   * limit was hit; `/` where that is the machine's, or of none that is seen here. `path` is the
    * cgroup's as this process sees it, whose root may be further down than that of the log's paths;
    * `pid` is one of the processes, for where the log has no cgroup.
    */
-  killsSince(mark: number, path: string, pid: number): number {
+  killsSince(mark: number, path: string, pid: number): string[] {
     this.#read();
-    const own = `${path}/`;
-    return this.#kills.slice(Math.max(0, mark - this.#forgotten)).filter((kill) =>
-      kill.cgroup === undefined ? kill.pid === pid : `${kill.cgroup}/`.includes(own)
-    ).length;
+    return this.#kills.slice(Math.max(0, mark - this.#forgotten)).flatMap(({ place, ...kill }) => {
+      if (place === undefined) return kill.pid === pid ? [path] : [];
+      const root = `${place.cgroup}/`.indexOf(`${path}/`);
+      if (root === -1) return [];
+      return [place.limited.length > root ? place.limited.slice(root) : "/"];
+    });
   }
 
   #read(): void {
     for (const text of this.#texts()) {
-      const [, cgroup, victim] = /^oom-kill:.*,task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ?? [];
-      if (cgroup !== undefined) this.#cgroups.set(Number(victim), cgroup);
+      const [, cause, cgroup, victim] =
+        /^oom-kill:.*,(global_oom|oom_memcg=.*),task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ??
+          [];
+      if (cause !== undefined && cgroup !== undefined) {
+        const limited = cause === "global_oom" ? "/" : cause.slice("oom_memcg=".length);
+        this.#places.set(Number(victim), { cgroup, limited });
+      }
       // Not behind a slash, as in a cgroup's name that another line quotes.
       const killed = /^[^/]*: Killed process (\d+) \(/.exec(text)?.[1];
       if (killed === undefined) continue;
       const pid = Number(killed);
-      this.#kills.push({ pid, cgroup: this.#cgroups.get(pid) });
-      this.#cgroups.delete(pid);
+      this.#kills.push({ pid, place: this.#places.get(pid) });
+      this.#places.delete(pid);
     }
     while (this.#kills.length > MOST) {
       this.#kills.shift();
       this.#forgotten++;
     }
-    if (this.#cgroups.size > MOST) this.#cgroups.clear();
+    if (this.#places.size > MOST) this.#places.clear();
   }
 
   /** What was logged since the last call. A log that fails ends no create: it tells less. */

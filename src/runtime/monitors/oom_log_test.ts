@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { OomLog } from "./oom_log.ts";
 
 /** The kernel's words for a kill, as Linux 6.12 writes them. */
-function kill(pid: number, cgroup?: string): string[] {
+function kill(pid: number, cgroup?: string, cause = `oom_memcg=${cgroup}`): string[] {
   const summary = `oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,` +
-    `oom_memcg=${cgroup},task_memcg=${cgroup},task=dd,pid=${pid},uid=0`;
+    `${cause},task_memcg=${cgroup},task=dd,pid=${pid},uid=0`;
   const killed = `Memory cgroup out of memory: Killed process ${pid} (dd) total-vm:103692kB, ` +
     `anon-rss:23808kB, file-rss:1408kB, shmem-rss:0kB, UID:0 pgtables:96kB oom_score_adj:0`;
   return cgroup === undefined ? [killed] : [summary, killed];
@@ -23,42 +23,55 @@ Deno.test("OomLog: counts the kills in a cgroup and below it, since a mark", () 
   const path = "/system.slice/berth-web.scope";
   texts.push(...kill(4, "/system.slice/berth-web.scope"));
   const mark = log.mark();
-  assert.equal(log.killsSince(mark, path, 4), 0, "before the mark");
+  assert.equal(log.killsSince(mark, path, 4).length, 0, "before the mark");
   texts.push("eth0: renamed", ...kill(5, "/system.slice/berth-web.scope"));
   texts.push(...kill(6, "/system.slice/berth-web.scope/below"));
   texts.push(...kill(7, "/system.slice/berth-web2.scope"), ...kill(8, "/"));
-  assert.equal(log.killsSince(mark, path, 5), 2);
-  assert.equal(log.killsSince(mark, path, 5), 2, "asked again");
+  assert.equal(log.killsSince(mark, path, 5).length, 2);
+  assert.equal(log.killsSince(mark, path, 5).length, 2, "asked again");
 });
 
 Deno.test("OomLog: a cgroup of the same name, as crun makes one in each scope, is another", () => {
   const { log, texts } = openLog();
   using _log = log;
   texts.push(...kill(5, "/system.slice/berth-web.scope/container"));
-  assert.equal(log.killsSince(0, "/system.slice/berth-web.scope/container", 5), 1);
-  assert.equal(log.killsSince(0, "/system.slice/berth-db.scope/container", 6), 0);
+  assert.equal(log.killsSince(0, "/system.slice/berth-web.scope/container", 5).length, 1);
+  assert.equal(log.killsSince(0, "/system.slice/berth-db.scope/container", 6).length, 0);
 });
 
 Deno.test("OomLog: the log's paths are from the root, also where this process sees a part only", () => {
   const { log, texts } = openLog();
   using _log = log;
   texts.push(...kill(5, "/docker/0123/berth/web"));
-  assert.equal(log.killsSince(0, "/berth/web", 5), 1);
+  assert.equal(log.killsSince(0, "/berth/web", 5).length, 1);
 });
 
 Deno.test("OomLog: a kill in the name of a cgroup that the kernel quotes is none", () => {
   const { log, texts } = openLog();
   using _log = log;
   texts.push("Memory cgroup stats for /a.scope/x: Killed process 5 (dd):");
-  assert.equal(log.killsSince(0, "/b.scope", 5), 0);
+  assert.equal(log.killsSince(0, "/b.scope", 5).length, 0);
+});
+
+Deno.test("OomLog: tells whose limit was hit", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  const cgroup = "/docker/0123/lim.slice/web.scope";
+  texts.push(...kill(5, cgroup), ...kill(6, cgroup, "oom_memcg=/docker/0123/lim.slice"));
+  texts.push(...kill(7, cgroup, "oom_memcg=/docker"), ...kill(8, cgroup, "global_oom"));
+  texts.push(...kill(9, `${cgroup}/below`), ...kill(5));
+  assert.deepEqual(log.killsSince(0, "/lim.slice/web.scope", 5), [
+    ...["/lim.slice/web.scope", "/lim.slice", "/", "/"],
+    ...["/lim.slice/web.scope/below", "/lim.slice/web.scope"],
+  ]);
 });
 
 Deno.test("OomLog: where the log has no cgroup the pid tells", () => {
   const { log, texts } = openLog();
   using _log = log;
   texts.push(...kill(5), ...kill(6));
-  assert.equal(log.killsSince(0, "/a.scope", 5), 1);
-  assert.equal(log.killsSince(0, "/a.scope", 9), 0);
+  assert.equal(log.killsSince(0, "/a.scope", 5).length, 1);
+  assert.equal(log.killsSince(0, "/a.scope", 9).length, 0);
 });
 
 Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
@@ -68,7 +81,7 @@ Deno.test("OomLog: a mark holds when old kills are forgotten", () => {
   const mark = log.mark();
   assert.equal(mark, 2000);
   texts.push(...kill(1, "/a.scope"), ...kill(2, "/other.scope"));
-  assert.equal(log.killsSince(mark, "/a.scope", 1), 1);
+  assert.equal(log.killsSince(mark, "/a.scope", 1).length, 1);
 });
 
 Deno.test("OomLog: a log that fails tells of no kill", () => {
@@ -77,5 +90,5 @@ Deno.test("OomLog: a log that fails tells of no kill", () => {
   };
   using log = new OomLog({ read: fails, [Symbol.dispose]: () => {} });
   assert.equal(log.mark(), 0);
-  assert.equal(log.killsSince(0, "/a.scope", 5), 0);
+  assert.equal(log.killsSince(0, "/a.scope", 5).length, 0);
 });

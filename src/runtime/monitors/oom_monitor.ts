@@ -12,8 +12,10 @@ import { OomLog } from "./oom_log.ts";
 /** A container that is watched. */
 interface Watched {
   readonly watch: OomWatch;
-  /** Its cgroup of v2, and how many kills the kernel had logged and it had itself at first. */
+  /** Its cgroup of v2: the directory, and the path below the mount point. */
+  readonly dir: string;
   readonly path: string | undefined;
+  /** How many kills the kernel had logged and it had itself at first. */
   readonly mark: number;
   readonly kills: number;
 }
@@ -51,10 +53,11 @@ export class OomMonitor implements Monitor, Disposable {
         }),
     });
     if (watch === undefined) return;
-    const { unified: dir, memory } = cgroup.paths;
+    const { unified: dir = "", memory } = cgroup.paths;
     this.#watches.set(instance, {
       watch,
-      path: memory === undefined && dir !== undefined ? this.#pathOf(dir) : undefined,
+      dir,
+      path: memory === undefined ? this.#pathOf(dir) : undefined,
       mark: this.#log?.mark() ?? 0,
       kills: watch.kills,
     });
@@ -63,11 +66,13 @@ export class OomMonitor implements Monitor, Disposable {
   poll({ instance, pid }: Monitored): void {
     const watched = this.#watches.get(instance);
     if (watched === undefined) return;
-    const { watch, path, mark, kills } = watched;
+    const { watch, dir, path, mark, kills } = watched;
     // It comes before an exit, which must not be published first for lack of an fd to read the counters.
     this.#reserve.run(() => watch.check());
     if (!watch.isGone || path === undefined || this.#log === undefined) return;
-    watch.reportUpTo(kills + this.#log.killsSince(mark, path, pid));
+    const mountPoint = dir.slice(0, -path.length);
+    const limited = this.#log.killsSince(mark, path, pid);
+    watch.reportLogged(kills, limited.map((path) => path === "/" ? path : mountPoint + path));
   }
 
   /** Returns the path of a cgroup below the mount point of its hierarchy. */
