@@ -5,7 +5,7 @@
 // 15 times slower, so that files rather than the whole suite are run; `BERTH_VM_ACCEL=uml` runs them
 // in User-mode Linux.
 import { exists } from "../src/linux/fs/exists.ts";
-import { messageOf } from "../src/rpc/error_text.ts";
+import { messageOf } from "../src/error_text.ts";
 import { bundle } from "./build/bundle.ts";
 import { writeLauncher } from "./build/launcher.ts";
 import { ROOT } from "./root.ts";

@@ -36,7 +36,7 @@ class FailpointError extends Error {
   }
 }
 
-type Action =
+type FailpointAction =
   | { readonly kind: "off" }
   | { readonly kind: "crash" }
   | { readonly kind: "stop" }
@@ -45,7 +45,7 @@ type Action =
 
 interface Term {
   readonly count: number;
-  readonly action: Action;
+  readonly action: FailpointAction;
 }
 
 /** The points that a list arms, with the number of hits of each. */
@@ -65,7 +65,7 @@ export class Failpoints {
    *
    * @throws {Error} if the list cannot be parsed.
    */
-  hit(name: string): Action {
+  hit(name: string): FailpointAction {
     const text = this.#list();
     if (text !== this.#text) {
       this.#terms = parse(text);
@@ -105,7 +105,10 @@ function parseTerm(text: string): Term {
   return { count: count === undefined ? Infinity : Number(count), action };
 }
 
-function parseAction(kind: string | undefined, argument: string | undefined): Action | undefined {
+function parseAction(
+  kind: string | undefined,
+  argument: string | undefined,
+): FailpointAction | undefined {
   switch (kind) {
     case "off":
     case "crash":
@@ -162,7 +165,7 @@ export function failpointAsync(name: string): Promise<void> | undefined {
 }
 
 /** Crashes, stops or throws as `action` says, or returns the delay in milliseconds. */
-function act(name: string, action: Action): number {
+function act(name: string, action: FailpointAction): number {
   switch (action.kind) {
     case "off":
       return 0;

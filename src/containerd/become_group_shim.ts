@@ -8,7 +8,7 @@ import { setOomScoreAdj } from "../linux/process/oom_score.ts";
 import { prctlNotDumpable } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { readJson } from "../oci/json_file.ts";
-import { stackOf } from "../rpc/error_text.ts";
+import { stackOf } from "../error_text.ts";
 import { type Bootstrap, groupOf, readBootstrap } from "./bootstrap/params.ts";
 import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
 import { ShimSocket, socketPath, writeAddress } from "./bootstrap/socket.ts";

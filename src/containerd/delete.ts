@@ -10,7 +10,7 @@ import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { cgroupsPathOf } from "../oci/spec/facts.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
 import { tryReadPidFile } from "../oci/pid_file.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { readDeleted } from "./task/deleted.ts";
 import { removeSocketOf } from "./bootstrap/socket.ts";
 import type { ShimFlags } from "./flags.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { VERSION } from "../version.ts";
 import { parseFlags, requireNamespace } from "./flags.ts";
 

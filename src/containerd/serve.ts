@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { setProcessName } from "../linux/process/process.ts";
 import { setsid } from "../linux/process/session.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { readInput, sendAnswer } from "./bootstrap/answer.ts";
 import { becomeGroupShim } from "./become_group_shim.ts";
 import { wait } from "./waiting/wait.ts";

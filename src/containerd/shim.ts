@@ -4,7 +4,7 @@ import { yieldToEventLoop } from "../linux/event_loop/yield.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
-import { messageOf, stackOf } from "../rpc/error_text.ts";
+import { messageOf, stackOf } from "../error_text.ts";
 import { MemoryTrim } from "../shim/memory_trim.ts";
 import type { ShimSocket } from "./bootstrap/socket.ts";
 import type { Deliver } from "./events/forwarder.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads CNI network configurations.
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { isRecord } from "../rpc/is_record.ts";
 
 /** One plugin of a network: its type, and whatever its configuration says. */

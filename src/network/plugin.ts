@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { asRecord, isRecord } from "../rpc/is_record.ts";
 import { NetworkError } from "../rpc/errors.ts";
 import type { PluginTarget } from "./plugin_errors.ts";

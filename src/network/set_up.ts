@@ -5,7 +5,7 @@ import { announceAddresses } from "../linux/net/announce.ts";
 import { preferFirstDefaultRoute } from "../linux/net/default_route.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
 import { letUsersBindAndPing } from "../linux/net/user_rights.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import type { PluginConf } from "./conflist.ts";
 import { pluginMessage } from "./plugin_errors.ts";
 import type { PluginHost } from "./plugin.ts";

@@ -7,7 +7,7 @@ import { ifThere } from "../linux/fs/if_there.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { hasInterface } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { pluginMessage } from "./plugin_errors.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";

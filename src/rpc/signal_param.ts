@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parseSignal } from "../linux/process/signals.ts";
 import { InvalidParamsError } from "./errors.ts";
-import { messageOf } from "./error_text.ts";
+import { messageOf } from "../error_text.ts";
 
 /**
  * Returns the number of the signal that a param gives by number or name.

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { failpointAsync } from "../failpoint.ts";
 import { surviveErrors } from "../linux/event_loop/survive_errors.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { type DaemonFlags, daemonRoleCommand } from "../daemon_command.ts";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";

@@ -5,7 +5,7 @@ import { findExecutable, isElf } from "../oci/driver/executable.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
 import type { Spawn } from "../oci/driver/spawn.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 
 /** The facts that are known of a runtime. */
 interface ProbedRuntime {

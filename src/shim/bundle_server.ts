@@ -8,7 +8,7 @@ import type { Reaper } from "../linux/process/reaper.ts";
 import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
 import { bundlePaths } from "../oci/bundle_layout.ts";
 import { writeJsonAtomic } from "../oci/json_file.ts";
-import { stackOf } from "../rpc/error_text.ts";
+import { stackOf } from "../error_text.ts";
 import { ByteBudget } from "../rpc/protocol/byte_budget.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";

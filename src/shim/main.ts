@@ -7,7 +7,7 @@ import { Reaper } from "../linux/process/reaper.ts";
 import { ShimProcess } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
 import { isMachineGoingDown } from "./shutdown.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 
 const USAGE = "usage: berth shim serve --control PATH";
 

@@ -11,7 +11,7 @@ import { openUserNamespace } from "../linux/process/user_namespace.ts";
 import { readJson } from "../oci/json_file.ts";
 import type { BundlePaths } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
-import { messageOf } from "../rpc/error_text.ts";
+import { messageOf } from "../error_text.ts";
 import { asRecord } from "../rpc/is_record.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-interface Waiter {
+interface LockRequest {
   readonly exclusive: boolean;
   readonly go: () => void;
 }
@@ -12,7 +12,7 @@ interface Waiter {
 export class RwLock {
   #shared = 0;
   #exclusive = false;
-  readonly #queue: Waiter[] = [];
+  readonly #queue: LockRequest[] = [];
 
   /** Runs `work` while the lock is held by no other caller. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { daemonContract } from "../../src/rpc/contract/daemon.ts";
 import { paramSchemas } from "../../src/rpc/contract/json_schema.ts";
 import { daemonErrorData, shimErrorData } from "../../src/rpc/contract/schemas/error_data.ts";
 import { NotFoundError } from "../../src/rpc/errors.ts";
-import { messageOf, stackOf } from "../../src/rpc/error_text.ts";
+import { messageOf, stackOf } from "../../src/error_text.ts";
 import { shimContract } from "../../src/rpc/contract/shim.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";

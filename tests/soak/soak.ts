@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
-import { messageOf } from "../../src/rpc/error_text.ts";
+import { messageOf } from "../../src/error_text.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FailpointFile } from "../harness/program/failpoints.ts";

@@ -5,7 +5,7 @@ import { print, printJson } from "../text/print.ts";
 import { parseTemplate, type Template, type TemplateRules } from "../text/template.ts";
 import { renderTemplate } from "../text/template_render.ts";
 import { CliError } from "./exit_status.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** The value of `--format`. */
 export type Format = Template | "json";

@@ -5,7 +5,7 @@ import { BerthError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
 /**

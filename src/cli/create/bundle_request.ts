@@ -5,7 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { realDirectory } from "../image/rootfs.ts";
 import { SPEC_OPTIONS } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import type { ContainerCreateParams, CreateInput } from "./create_input.ts";

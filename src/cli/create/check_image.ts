@@ -4,7 +4,7 @@ import { resolveUser } from "../../oci/spec/passwd.ts";
 import { ImageError } from "../../images/image_errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { parseStopSignal } from "../options/stop_and_restart.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import type { CreateInput } from "./create_input.ts";
 import { workingDirFault } from "./working_dir.ts";
 

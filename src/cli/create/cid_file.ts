@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The file that `--cidfile` names: reserved first, so that an id never overwrites another one. */

@@ -4,7 +4,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { findImage } from "../../images/store/find.ts";
 import { ImageStore } from "../../images/store/image_store.ts";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import {

@@ -16,7 +16,7 @@ import { shortName } from "../../images/reference.ts";
 import { usedImages, withStore } from "./store.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface LsOptions {
+interface LsFlags {
   readonly json?: true;
   readonly quiet?: true;
   readonly digests?: true;
@@ -52,7 +52,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
     .option("--digests", "show the digests of their manifests")
     .option("--no-trunc", "do not cut columns to the width of the screen")
     .argument("[name]", "only images of this name, * for any part of it")
-    .action(async (wanted: string | undefined, options: LsOptions, command: Command) => {
+    .action(async (wanted: string | undefined, options: LsFlags, command: Command) => {
       await withStore(command, async (store, daemon) => {
         const rows = imageRows(store, await usedImages(daemon)).filter((row) =>
           passesFilters(row, options.filter, IMAGE_FILTERS) &&

@@ -4,7 +4,7 @@ import { ImageError } from "../../images/image_errors.ts";
 import { parsePlatform, type Platform } from "../../images/image_config.ts";
 import type { PullOptions } from "../../images/pull.ts";
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { parsePath } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 

@@ -65,7 +65,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
     });
 }
 
-interface PruneFlags {
+interface PruneImagesFlags {
   readonly all?: true;
   readonly filter?: readonly PruneFilter[];
 }
@@ -85,7 +85,7 @@ export function pruneImagesCommand(): Command {
       "only those made before until=TIME, or with label=KEY[=VALUE] or label!=…; may be repeated",
       collectParsed(parsePruneFilter),
     )
-    .action(async ({ all, filter = [] }: PruneFlags, command: Command) => {
+    .action(async ({ all, filter = [] }: PruneImagesFlags, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           const wanted = (image: StoredImage) => filter.every((passes) => passes(store, image));

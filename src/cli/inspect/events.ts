@@ -11,7 +11,7 @@ import { escapeControls } from "../text/format.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface EventsOptions {
+interface EventsFlags {
   readonly after?: number;
   readonly id?: string[];
   readonly type?: EventType[];
@@ -57,7 +57,7 @@ export function eventsCommand(): Command {
       new Option("--type <type>", "only of this type; may be repeated").choices(EVENT_TYPES)
         .argParser(collectType),
     )
-    .action(async (options: EventsOptions, command: Command) => {
+    .action(async (options: EventsFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { after, id: ids, type: types, format, json } = options;
         await daemon.follow(

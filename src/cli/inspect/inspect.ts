@@ -11,7 +11,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface InspectOptions {
+interface InspectFlags {
   readonly json?: true;
   readonly spec?: true;
   readonly format?: Format;
@@ -58,7 +58,7 @@ export function inspectCommand(): Command {
     .option("--spec", "include the OCI spec of the container")
     .option("--json", "one line a container")
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: InspectOptions, command: Command) => {
+    .action(async (ids: string[], options: InspectFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
           const state = await daemon.call("container.state", { id });

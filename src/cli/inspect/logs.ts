@@ -16,7 +16,7 @@ import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts"
 import { exitUnread, printStderr } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface LogsOptions {
+interface LogsFlags {
   readonly follow?: true;
   readonly tail?: number | "all";
   readonly timestamps?: true;
@@ -43,7 +43,7 @@ export function logsCommand(): Command {
       new Option("--stream <name>", "only this stream").choices(["stdout", "stderr"]),
     )
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: LogsOptions, command: Command) => {
+    .action(async (ids: string[], options: LogsFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const states: ContainerState[] = [];
         for (const id of ids) states.push(await daemon.call("container.state", { id }));
@@ -69,7 +69,7 @@ export function parseTail(text: string): number | "all" {
 async function showLog(
   daemon: DaemonConnection,
   state: ContainerState,
-  options: LogsOptions,
+  options: LogsFlags,
   prefix: string | undefined,
 ): Promise<void> {
   const { id } = state;
@@ -86,7 +86,7 @@ async function showLog(
 
 async function openLog(
   state: ContainerState,
-  options: LogsOptions,
+  options: LogsFlags,
   prefix: string | undefined,
 ): Promise<Output> {
   const { id, log } = state;
@@ -113,7 +113,7 @@ async function openLog(
 function openCriLog(
   id: string,
   path: string,
-  { tail, since, until, stream, timestamps }: LogsOptions,
+  { tail, since, until, stream, timestamps }: LogsFlags,
   prefix: string | undefined,
 ): Output {
   const onGap = () =>
@@ -126,7 +126,7 @@ function openCriLog(
 async function openRawLog(
   state: ContainerState,
   path: string,
-  options: LogsOptions,
+  options: LogsFlags,
   prefix: string | undefined,
 ): Promise<Output> {
   const refused = (["timestamps", "since", "until", "stream"] as const)

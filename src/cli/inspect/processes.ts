@@ -8,7 +8,7 @@ import { formatCommand } from "../text/format.ts";
 import { boldHeader, print, printJson, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 
-interface ProcessListOptions {
+interface ProcessListFlags {
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -17,7 +17,7 @@ interface ProcessListOptions {
 export async function printProcesses(
   daemon: DaemonConnection,
   id: string,
-  options: ProcessListOptions,
+  options: ProcessListFlags,
 ): Promise<void> {
   const { processes } = await daemon.call("container.pids", { id });
   if (options.quiet) return processes.forEach(({ pid }) => print(String(pid)));

@@ -14,7 +14,7 @@ import { findOrphans } from "../container/orphans.ts";
 import { printProcesses } from "./processes.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface PsOptions {
+interface PsFlags {
   readonly json?: true;
   readonly quiet?: true;
   readonly latest?: true;
@@ -52,7 +52,7 @@ export function psCommand(): Command {
     )
     .option("--no-trunc", "do not cut columns to the width of the screen")
     .argument("[id]", "list the processes in this container")
-    .action(async (id: string | undefined, options: PsOptions, command: Command) => {
+    .action(async (id: string | undefined, options: PsFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         if (id !== undefined) return await printProcesses(daemon, id, options);
         const list = () => listAllContainers(daemon);
@@ -65,7 +65,7 @@ export function psCommand(): Command {
 }
 
 /** Returns whether the output is not the table of all containers, which a person reads. */
-function isForPrograms({ json, quiet, format, filter, latest, last }: PsOptions): boolean {
+function isForPrograms({ json, quiet, format, filter, latest, last }: PsFlags): boolean {
   const some = latest || last !== undefined || (filter?.length ?? 0) > 0;
   return json === true || quiet === true || format !== undefined || some;
 }
@@ -92,14 +92,14 @@ async function mentionOrphans(
 }
 
 /** Returns the containers that the options ask for; as docker has it, the newest first. */
-function chosen(containers: readonly ContainerState[], options: PsOptions): ContainerState[] {
+function chosen(containers: readonly ContainerState[], options: PsFlags): ContainerState[] {
   const found = containers
     .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
     .filter((container) => passesFilters(container, options.filter, CONTAINER_FILTERS));
   return found.slice(0, options.latest ? 1 : options.last);
 }
 
-function printContainers(containers: readonly ContainerState[], options: PsOptions): void {
+function printContainers(containers: readonly ContainerState[], options: PsFlags): void {
   const { format } = options;
   if (options.quiet) return containers.forEach((container) => print(container.id));
   // For programs, which have always had the oldest first.

@@ -13,7 +13,7 @@ import { fitRows } from "../text/table.ts";
 import type { Template } from "../text/template.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface StatsOptions {
+interface StatsFlags {
   readonly stream: boolean;
   readonly interval: number;
   readonly json?: true;
@@ -41,7 +41,7 @@ export function statsCommand(): Command {
     .option("--no-stream", "print one table and exit")
     .option("--interval <seconds>", "time between two tables", parseSeconds, 1)
     .argument("[id...]", "containers; default: all running ones")
-    .action(async (ids: string[], options: StatsOptions, command: Command) => {
+    .action(async (ids: string[], options: StatsFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const sampler = new Sampler(daemon, ids);
         await sampler.sample();

@@ -9,7 +9,7 @@ import { saveForRestore } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface CheckpointOptions {
+interface CheckpointFlags {
   readonly path?: string;
   readonly exit?: true;
 }
@@ -32,7 +32,7 @@ export function checkpointCommand(): Command {
     )
     .option("--exit", "stop the container afterwards")
     .argument("<id>", "container")
-    .action(async (id: string, options: CheckpointOptions, command: Command) => {
+    .action(async (id: string, options: CheckpointFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
         const path = makeAbsolute(options.path ?? `${root}/checkpoints/${id}`);

@@ -23,7 +23,7 @@ export function containerCommand(): Command {
     .addCommand(pruneContainersCommand());
 }
 
-interface PruneOptions {
+interface PruneContainersFlags {
   readonly force?: true;
   readonly filter?: readonly Filter[];
 }
@@ -42,7 +42,7 @@ function pruneContainersCommand(): Command {
       "only those of this id, name, exited, ancestor or label; may be repeated",
       collectParsed(parseContainerFilter),
     )
-    .action(async (options: PruneOptions, command: Command) => {
+    .action(async (options: PruneContainersFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const all = await listAllContainers(daemon);
         // A container that restarts is not over, and one that was only created may be about to start.

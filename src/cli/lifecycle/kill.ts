@@ -6,7 +6,7 @@ import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface KillOptions {
+interface KillFlags {
   readonly signal?: string;
   readonly all?: true;
   readonly exec?: string;
@@ -27,7 +27,7 @@ export function killCommand(): Command {
     .option("-a, --all", "signal every process in the container, not only its first")
     .option("--exec <exec-id>", "signal this exec process instead")
     .argument("<id...>", "containers")
-    .action(async (args: string[], options: KillOptions, command: Command) => {
+    .action(async (args: string[], options: KillFlags, command: Command) => {
       const { ids, signal } = targetsOf(args, options.signal);
       const { all, exec: execId } = options;
       await actOnEach(

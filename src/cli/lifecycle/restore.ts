@@ -10,7 +10,7 @@ import { readForRestore, restoreParams } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface RestoreOptions {
+interface RestoreFlags {
   readonly path?: string;
   readonly interactive?: true;
 }
@@ -30,7 +30,7 @@ export function restoreCommand(): Command {
     )
     .option("-i, --interactive", "keep standard input open, for berth attach")
     .argument("<new-id>", "container to make")
-    .action(async (id: string, options: RestoreOptions, command: Command) => {
+    .action(async (id: string, options: RestoreFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
         const path = makeAbsolute(options.path ?? `${root}/checkpoints/${id}`);

@@ -10,7 +10,7 @@ import { clearId, removeWithFiles } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface RmOptions {
+interface RmFlags {
   readonly force?: true;
   readonly afterExit?: true;
 }
@@ -27,7 +27,7 @@ export function rmCommand(): Command {
     .option("-v, --volumes", "remove anonymous volumes too (always on)")
     .option("--after-exit", "wait until each container has exited, also while the daemon is away")
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: RmOptions, command: Command) => {
+    .action(async (ids: string[], options: RmFlags, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();
       using daemon = options.afterExit
         ? await DaemonConnection.connectWhenThere(socket)

@@ -10,7 +10,7 @@ import { exitAfter } from "../process_io/session.ts";
 import { print } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface StartOptions {
+interface StartFlags {
   readonly attach?: true;
   readonly interactive?: true;
   readonly detachKeys?: string;
@@ -27,7 +27,7 @@ export function startCommand(): Command {
     .option("-a, --attach", "attach to the container and wait for its exit")
     .option("-i, --interactive", "pass standard input on; with --attach")
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: StartOptions, command: Command) => {
+    .action(async (ids: string[], options: StartFlags, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         const start = async (id: string, signal?: AbortSignal) => {

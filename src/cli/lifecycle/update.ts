@@ -8,7 +8,7 @@ import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface UpdateOptions extends ResourceOptions {
+interface UpdateFlags extends ResourceOptions {
   readonly restart?: RestartPolicy;
 }
 
@@ -22,7 +22,7 @@ export function updateCommand(): Command {
   )))
     .option(RESTART_FLAG, "when to restart the container", parseRestart)
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: UpdateOptions, command: Command) => {
+    .action(async (ids: string[], options: UpdateFlags, command: Command) => {
       const { restart } = options;
       const limits = resourcesFrom(options);
       const resources = Object.keys(limits).length > 0 ? { ...limits } : undefined;

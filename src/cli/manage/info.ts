@@ -12,7 +12,7 @@ import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface InfoOptions {
+interface InfoFlags {
   readonly json?: true;
   readonly format?: Format;
 }
@@ -46,7 +46,7 @@ export function infoCommand(): Command {
       "berth info -f '{{.containers.running}}'",
     ))),
     { fields: ["client", "daemon", "containers", "host"], instead: INSTEAD },
-  ).action(async (options: InfoOptions, command: Command) => {
+  ).action(async (options: InfoFlags, command: Command) => {
     await withDaemon(command, async (daemon) => {
       const info = await daemon.call("daemon.info", {});
       const all = await listAllContainers(daemon);

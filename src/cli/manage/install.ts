@@ -12,7 +12,7 @@ import { SUMMARIES } from "../text/summaries.ts";
 /** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
 
-interface InstallOptions {
+interface InstallFlags {
   readonly dir?: string;
   readonly name?: string;
   readonly prefix?: string;
@@ -45,7 +45,7 @@ export function installCommand(daemon: DaemonProgram): Command {
     .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
     .option("--no-waiting", "have no process wait to be the next shim: a slower start")
     .option("--remove", "remove what the same command without this option puts there")
-    .action(async (what: string, options: InstallOptions, command: Command) => {
+    .action(async (what: string, options: InstallFlags, command: Command) => {
       const { parent } = command;
       const files = what === "docs" && parent
         ? docsFiles(parent, options)
@@ -61,7 +61,7 @@ export function installCommand(daemon: DaemonProgram): Command {
 
 function docsFiles(
   program: Command,
-  { dir, name, prefix, waiting }: InstallOptions,
+  { dir, name, prefix, waiting }: InstallFlags,
 ): InstalledFile[] {
   if (dir !== undefined || name !== undefined || !waiting) {
     throw new CliError(
@@ -73,7 +73,7 @@ function docsFiles(
 
 async function shimFiles(
   daemon: DaemonProgram,
-  { dir = "/usr/local/bin", name = SHIM_NAME, prefix, waiting }: InstallOptions,
+  { dir = "/usr/local/bin", name = SHIM_NAME, prefix, waiting }: InstallFlags,
 ): Promise<InstalledFile[]> {
   if (prefix !== undefined) throw new CliError("--prefix is for docs: containerd-shim takes --dir");
   const path = `${dir}/${name}`;
@@ -86,7 +86,7 @@ async function shimFiles(
 }
 
 /** Returns the command that removes what the same one without `--remove` has put in place. */
-function removal(what: string, { dir, name, prefix }: InstallOptions): string {
+function removal(what: string, { dir, name, prefix }: InstallFlags): string {
   const given = Object.entries({ dir, name, prefix })
     .flatMap(([key, value]) => value === undefined ? [] : [`--${key}`, value]);
   return formatCommand(["berth", "install", what, ...given, "--remove"]);

@@ -8,7 +8,7 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { print, printJson } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface VersionOptions {
+interface VersionFlags {
   readonly socket: string;
   readonly json?: true;
   readonly format?: Format;
@@ -26,7 +26,7 @@ export function versionCommand(): Command {
       )),
     ),
     { fields: ["client", "daemon"], instead: { Server: "take .daemon" } },
-  ).action(async (options: VersionOptions, command: Command) => {
+  ).action(async (options: VersionFlags, command: Command) => {
     const { socket } = command.optsWithGlobals<{ socket: string }>();
     const daemon = await daemonInfo(socket);
     const client = { version: VERSION, protocol: PROTOCOL, deno: Deno.version.deno };

@@ -2,7 +2,7 @@
 // The options `--env` and `--env-file`, and the files that options name.
 import { InvalidArgumentError } from "commander";
 import { readNamedFile } from "../../linux/fs/read_named_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /**

@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** Checks the name or number of a signal. Throws commander's `InvalidArgumentError`. */
 export function parseStopSignal(text: string): string {

@@ -8,7 +8,7 @@ import { exitAfter } from "../process_io/session.ts";
 import { withSigProxy } from "../process_io/signal_forwarder.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface AttachCommandOptions {
+interface AttachCommandFlags {
   readonly stdin: boolean;
   readonly detachKeys?: string;
   readonly sigProxy: "true" | "false";
@@ -23,7 +23,7 @@ export function attachCommand(): Command {
   ))))
     .option("--no-stdin", "do not pass standard input on")
     .argument("<id>", "container")
-    .action(async (id: string, options: AttachCommandOptions, command: Command) => {
+    .action(async (id: string, options: AttachCommandFlags, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});

@@ -13,7 +13,7 @@ import { escapeControls } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface CpOptions {
+interface CpFlags {
   readonly archive?: true;
   readonly followLink?: true;
 }
@@ -33,7 +33,7 @@ export function cpCommand(): Command {
     .addOption(new Option("-q, --quiet", "say nothing of success").hideHelp())
     .argument("<source>", "ID:PATH, a path of the host, or - for a tar archive on standard input")
     .argument("<target>", "ID:PATH, a path of the host, or - for a tar archive on standard output")
-    .action(async (from: string, to: string, options: CpOptions, command: Command) => {
+    .action(async (from: string, to: string, options: CpFlags, command: Command) => {
       const [source, target] = [parseSide(from), parseSide(to)];
       if ((source.id === undefined) === (target.id === undefined)) {
         throw new CliError("one side is a container, as ID:PATH, and the other is not");
@@ -65,7 +65,7 @@ async function run(
   daemon: DaemonConnection,
   from: Side,
   to: Side,
-  options: CpOptions,
+  options: CpFlags,
 ): Promise<void> {
   using root = await ContainerRoot.open(daemon, from.id ?? to.id ?? "");
   const onSkipped = (path: string, reason: string) =>

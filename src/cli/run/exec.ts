@@ -19,7 +19,7 @@ import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { print } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface ExecOptions extends
+interface ExecFlags extends
   Pick<
     ContainerOptions,
     "interactive" | "tty" | "env" | "envFile" | "workdir" | "user" | "privileged"
@@ -50,7 +50,7 @@ export function execCommand(): Command {
     .option("--exec-id <id>", "id of the process; default: a random one")
     .argument("<id>", "container")
     .argument("<command...>", "what to run")
-    .action(async (id: string, args: string[], options: ExecOptions, command: Command) => {
+    .action(async (id: string, args: string[], options: ExecFlags, command: Command) => {
       const detachKeys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         // Signals to the process wait for it; before it is made they end this command.
@@ -106,7 +106,7 @@ async function processOf(
   daemon: DaemonConnection,
   id: string,
   args: readonly string[],
-  options: ExecOptions & { readonly ofFiles: readonly string[]; readonly signal: AbortSignal },
+  options: ExecFlags & { readonly ofFiles: readonly string[]; readonly signal: AbortSignal },
 ): Promise<OciProcess> {
   if (args.length === 0) throw new CliError("say which command to run");
   const { signal, user } = options;

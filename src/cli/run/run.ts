@@ -14,7 +14,7 @@ import { errorLine } from "../text/format.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
-interface RunOptions extends ContainerOptions {
+interface RunFlags extends ContainerOptions {
   readonly detach?: true;
   readonly detachKeys?: string;
   readonly sigProxy: "true" | "false";
@@ -34,7 +34,7 @@ export function runCommand(): Command {
     .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--log", "keep a log of the output, as with -d and -t")
     .argument("[image-and-command...]", IMAGE_ARGUMENT)
-    .action(async (args: string[], options: RunOptions, command: Command) => {
+    .action(async (args: string[], options: RunFlags, command: Command) => {
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         // Signals to the container wait for it; until there is one they end this command.

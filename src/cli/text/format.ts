@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Writes times, bytes, commands and errors for people.
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 const STEPS: readonly (readonly [seconds: number, unit: string])[] = [
   [31_536_000, "y"],

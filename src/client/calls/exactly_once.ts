@@ -7,7 +7,7 @@ import type { DaemonMethods, DeleteResult, Removal } from "../daemon_types.ts";
 import type { DaemonLink } from "../link.ts";
 import { acrossRestarts } from "./across_restarts.ts";
 
-type CreateParams = DaemonMethods["container.create"]["params"];
+type CreateCall = DaemonMethods["container.create"]["params"];
 
 /** A create or rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;
@@ -18,7 +18,7 @@ const POLL_MS = 100;
  */
 export async function createOnce(
   link: DaemonLink,
-  params: CreateParams & { readonly instance: string },
+  params: CreateCall & { readonly instance: string },
   options: CallOptions,
 ): Promise<void> {
   const { id, instance } = params;

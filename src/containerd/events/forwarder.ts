@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { after, sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import type { LogLevel } from "../log.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
 

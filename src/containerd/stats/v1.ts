@@ -8,7 +8,7 @@ import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 // The files are those of Documentation/admin-guide/cgroup-v1.
 
 type Paths = Readonly<Record<string, string>>;
-type Values = NonNullable<Encodable<typeof MetricsV1>>;
+type MetricsV1Values = NonNullable<Encodable<typeof MetricsV1>>;
 
 /** Reads the statistics of a cgroup v1. */
 export function readMetricsV1(paths: Paths): Uint8Array<ArrayBuffer> {
@@ -23,7 +23,7 @@ export function readMetricsV1(paths: Paths): Uint8Array<ArrayBuffer> {
   });
 }
 
-function hugetlb(dir: string | undefined): Values["hugetlb"] {
+function hugetlb(dir: string | undefined): MetricsV1Values["hugetlb"] {
   if (dir === undefined) return [];
   return filesLike(dir, /^hugetlb\.[^.]+\.usage_in_bytes$/).map((name) => {
     const pagesize = name.split(".")[1] ?? "";
@@ -37,7 +37,7 @@ function hugetlb(dir: string | undefined): Values["hugetlb"] {
   });
 }
 
-function pids(dir: string | undefined): Values["pids"] {
+function pids(dir: string | undefined): MetricsV1Values["pids"] {
   if (dir === undefined) return undefined;
   // "max" is no limit, for which this message has 0.
   const limit = readText(`${dir}/pids.max`)?.trim();
@@ -67,7 +67,7 @@ function throttling(dir: string | undefined) {
   };
 }
 
-function memory(dir: string | undefined): Values["memory"] {
+function memory(dir: string | undefined): MetricsV1Values["memory"] {
   const stat = dir === undefined ? {} : readCounts(`${dir}/memory.stat`);
   const known = Object.fromEntries(MEMORY_STAT_V1.map((name) => [name, stat[name]]));
   return {
@@ -89,12 +89,12 @@ function entry(dir: string | undefined, prefix: string) {
   };
 }
 
-function oomControl(dir: string | undefined): Values["memory_oom_control"] {
+function oomControl(dir: string | undefined): MetricsV1Values["memory_oom_control"] {
   if (dir === undefined) return undefined;
   return readCounts(`${dir}/memory.oom_control`);
 }
 
-function blkio(dir: string | undefined): Values["blkio"] {
+function blkio(dir: string | undefined): MetricsV1Values["blkio"] {
   if (dir === undefined) return {};
   return {
     io_service_bytes_recursive: blkioEntries(dir, "io_service_bytes"),

@@ -7,7 +7,7 @@ import { filesLike, readCount, readCounts, toCount } from "./numbers.ts";
 
 // The files are those of Documentation/admin-guide/cgroup-v2.rst.
 
-type Values = NonNullable<Encodable<typeof MetricsV2>>;
+type MetricsV2Values = NonNullable<Encodable<typeof MetricsV2>>;
 
 /** Reads the statistics of the cgroup v2 at `dir`. */
 export function readMetricsV2(dir: string): Uint8Array<ArrayBuffer> {
@@ -22,7 +22,7 @@ export function readMetricsV2(dir: string): Uint8Array<ArrayBuffer> {
   });
 }
 
-function memory(dir: string): Values["memory"] {
+function memory(dir: string): MetricsV2Values["memory"] {
   const stat = readCounts(`${dir}/memory.stat`);
   // Newer kernels tell these apart by what was refaulted.
   const split = (name: string) => stat[name] ?? sum(stat[`${name}_anon`], stat[`${name}_file`]);
@@ -88,7 +88,7 @@ function pairs(line: string): ReadonlyMap<string, string> {
   );
 }
 
-function hugetlb(dir: string): Values["hugetlb"] {
+function hugetlb(dir: string): MetricsV2Values["hugetlb"] {
   return filesLike(dir, /^hugetlb\.[^.]+\.current$/).map((name) => {
     const pagesize = name.split(".")[1] ?? "";
     const prefix = `${dir}/hugetlb.${pagesize}`;

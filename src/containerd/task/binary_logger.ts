@@ -17,7 +17,7 @@ import { ENOENT, ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { Child } from "../../oci/driver/spawn.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import type { TaskContext } from "./context.ts";
 import type { LoggerTarget } from "./io.ts";
 

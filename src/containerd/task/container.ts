@@ -6,7 +6,7 @@ import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";

@@ -6,7 +6,7 @@ import { RuncCreateOptions, RuncOptions, RuntimeOptions } from "../messages/opti
 import type { Any } from "../messages/types.ts";
 import type { HostUser } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** The options of the runtime of a container, however a client gives them. */
 export interface TaskOptions {

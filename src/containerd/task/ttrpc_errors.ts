@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Errors as containerd knows them.
 import { BerthError, type ErrorKind } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { ProtobufError } from "../protobuf/wire.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
 

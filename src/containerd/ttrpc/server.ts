@@ -5,7 +5,7 @@ import { decode, encode } from "../protobuf/codec.ts";
 import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";
 import { after, MAX_TIMER_MS } from "../../linux/event_loop/timer.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /**
  * Answers one call: takes the request's payload and returns the response's. The signal is aborted

@@ -6,7 +6,7 @@ import { tryStat } from "../../linux/fs/try_stat.ts";
 import { Pidfd } from "../../linux/process/pidfd.ts";
 import { setProcessName } from "../../linux/process/process.ts";
 import { setsid } from "../../linux/process/session.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { readInput } from "../bootstrap/answer.ts";
 import { becomeGroupShim } from "../become_group_shim.ts";
 import { nextRequest, type StartRequest } from "./next_request.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../error_text.ts";
 import { untilAborted } from "../event_loop/until_aborted.ts";
 import { MOST_NAMED } from "./read_small_file.ts";
 
@@ -69,5 +70,5 @@ function whyUnread(error: unknown): string {
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof TypeError) return "it is not UTF-8";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Loads the AppArmor profile of containers into the kernel.
 import { tryStat } from "../../linux/fs/try_stat.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { APPARMOR_PROFILE, DEFAULT_PROFILE_NAME } from "./default_profile.ts";
 
 /** How {@linkcode loadDefaultProfile} finds AppArmor. */

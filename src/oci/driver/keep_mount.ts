@@ -2,7 +2,7 @@
 // Keeps the options of the host's cgroup v2 while a program runs that may change them.
 import { mount } from "../../linux/mount/mount.ts";
 import { type MountInfo, readMountInfo } from "../../linux/mount/mountinfo.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** Returns a mount of the host's cgroup v2, all of which have the same options; undefined without one. */
 export function findCgroup2(): MountInfo | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads seccomp profiles of docker's format and of the OCI spec's.
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { wrongBesideRules, wrongInRule } from "./check_profile.ts";

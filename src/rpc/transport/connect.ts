@@ -2,7 +2,7 @@
 // Connects to Unix sockets.
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
-import { messageOf } from "../error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import type { Connection } from "../peer/peer.ts";
 import { pause } from "./pause.ts";
 

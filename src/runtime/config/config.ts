@@ -5,7 +5,7 @@ import { configSchema, type FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
 import { hasSystemd } from "../../linux/cgroup/driver.ts";
 import { readSeccompProfile } from "../../oci/seccomp/read_profile.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** The config file that is read, if it is there, where no other is named. */
 export const DEFAULT_CONFIG_FILE = "/etc/berth/config.toml";

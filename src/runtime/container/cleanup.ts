@@ -19,7 +19,7 @@ import type { ProcessTable } from "./process_table.ts";
 import { copyOrphanedOutput } from "./orphaned_output.ts";
 import { removeOwnDirs, removeRecordedDirs } from "../create/own_dirs.ts";
 import { reapOrphanedCreate, startedByShim } from "./orphaned_create.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
 
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */

@@ -11,7 +11,7 @@ import { SHIM_STATUS, TRANSITIONS } from "../states/life_states.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
 
 /** The container, the phase in which its life begins, and the daemon's end. */

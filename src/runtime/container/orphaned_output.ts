@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { Poller } from "../../linux/fd/poller.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 
 /**

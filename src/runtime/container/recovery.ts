@@ -16,7 +16,7 @@ import { logFailure } from "../util/log_failure.ts";
 import { type ContainerParts, shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;

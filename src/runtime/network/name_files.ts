@@ -3,7 +3,7 @@ import { isExhausted } from "../../linux/libc/errno.ts";
 import { setHosts } from "../../network/hosts_file.ts";
 import { type NetworkRecord, resultOf } from "../../network/record.ts";
 import { readDns, serversWithoutIpv6, setDns } from "../../network/resolv_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import { addressesOf, gatewaysOf } from "./addresses.ts";
 import type { NetworkPlan } from "./plan.ts";

@@ -10,7 +10,7 @@ import type { Spawn } from "../../oci/driver/spawn.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { NetworkParams, NetworkState } from "../../rpc/contract/schemas/network.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";

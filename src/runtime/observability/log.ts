@@ -4,7 +4,7 @@ import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/log
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
-import { stackOf } from "../../rpc/error_text.ts";
+import { stackOf } from "../../error_text.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { LogQueue } from "./log_queue.ts";

@@ -2,7 +2,7 @@
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { type RequestHead, serveHttpConnection, type TextResponse } from "./http_connection.ts";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { notifyServiceManager } from "../../linux/fd/notify_socket.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /**
  * The service manager that started the daemon, if one did and expects messages (sd_notify(3)). It is

@@ -11,7 +11,7 @@ import { readJson } from "../../oci/json_file.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import { renamesDir, renamesUnderWay } from "../../oci/renames_layout.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
 import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";

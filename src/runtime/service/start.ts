@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ManagedContainer } from "../container/managed_container.ts";
 import { defineContainer } from "../definitions/define.ts";

@@ -4,7 +4,7 @@ import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { FdStdio } from "../stdio/fd_stdio.ts";

@@ -17,7 +17,7 @@ import { FifoKeepalive } from "./fifo_keepalive.ts";
 import { HeldStdio } from "./held_stdio.ts";
 import { openOutputFile, openTargetFile } from "./output_file.ts";
 import type { StdioFds } from "./stdio.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 
 /**
  * Stdio without a terminal: the process gets the client's FIFO or file itself, so no byte passes

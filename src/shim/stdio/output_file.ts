@@ -4,7 +4,7 @@ import { parentDir } from "../../linux/fs/path_names.ts";
 import { close, O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
 import { FILE_PREFIX } from "../../oci/bundle_layout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { messageOf } from "../../error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
 /**

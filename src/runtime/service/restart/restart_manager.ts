@@ -2,7 +2,7 @@
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
 import { exitOf, type ProcessExit, unseenExit } from "../../../oci/process_exit.ts";
-import { messageOf } from "../../../rpc/error_text.ts";
+import { messageOf } from "../../../error_text.ts";
 import type { ManagedContainer } from "../../container/managed_container.ts";
 import { NO_PROGRESS, type RestartProgress } from "../../definitions/service_record.ts";
 import { Semaphore } from "../../util/locks.ts";
