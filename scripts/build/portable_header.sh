@@ -5,6 +5,10 @@
 # whether all is there and goes on to Deno. BERTH_CACHE chooses the directory. Its variables have a
 # prefix: one that the user has exported under the same name would reach berth with another value.
 berth_sum=@SUM@
+# A shim of containerd that is installed looks for this line, to see what it would run.
+if false; then
+sum=@SUM@
+fi
 
 # Called as a shim of containerd, which waits for this at the end of each container.
 @PRINT_DELETED@

@@ -13,13 +13,21 @@ function current(launcher: string): number {
 Deno.test("containerdLauncher leaves a start to the portable file where what it unpacked is gone or of another", async () => {
   using temp = new TempDir();
   const file = `${temp.path}/berth`;
-  Deno.writeTextFileSync(file, "#!/bin/sh\nsum=1234\n");
+  // What the file begins with, as the build writes it.
+  const header = Deno.readTextFileSync(
+    new URL("../../../scripts/build/portable_header.sh", import.meta.url),
+  );
+  const write = (sum: string) => Deno.writeTextFileSync(file, header.replaceAll("@SUM@", sum));
+  write("1234");
   Deno.env.set("BERTH_FILE", file);
   try {
     const launcher = await containerdLauncher({ waiting: true });
     assert.equal(current(launcher), 0);
     assert.equal(current(launcher.replaceAll(Deno.execPath(), `${temp.path}/gone`)), 1);
-    Deno.writeTextFileSync(file, "#!/bin/sh\nsum=5678\n");
+    write("5678");
+    assert.equal(current(launcher), 1);
+    // Not read to its end, which may be far.
+    Deno.writeTextFileSync(file, "#!/bin/sh\n\nsum=1234\n");
     assert.equal(current(launcher), 1);
   } finally {
     Deno.env.delete("BERTH_FILE");
