@@ -49,7 +49,7 @@ export interface UnmountOptions {
  */
 export function unmount(target: string, options: UnmountOptions = {}): void {
   // The mounts below go with it, and would go from its peers, too.
-  if (options.detach) ifMounted(() => makePrivate(target));
+  if (options.detach) ifMounted(() => makePrivate(target, true));
   unmountOnly(target, options);
 }
 
@@ -98,7 +98,7 @@ export function unmountAll(dir: string, options: UnmountOptions = {}): void {
     if (hasPeers) {
       attempt(
         mountPoint,
-        makePrivate,
+        (path) => makePrivate(path),
         others.findLast((other) => isWithin(mountPoint, other)),
       );
     }
@@ -147,11 +147,11 @@ function atBelow(dir: string, mountPoint: string, act: (path: string) => void): 
  * not followed. An unmount otherwise reaches the peers of the mount that it happens on
  * (mount_namespaces(7)).
  *
+ * @param byPath where there is no fd to be had, by the path: for one that nobody else can change.
  * @throws LinuxError EINVAL when nothing is mounted there; ENOENT
  */
-function makePrivate(target: string): void {
-  using place = openUnlessFull(target);
-  // Without an fd by its path: what an error path cannot take away stays.
+function makePrivate(target: string, byPath = false): void {
+  using place = byPath ? openUnlessFull(target) : OwnedFd.open(target, O_PATH | O_NOFOLLOW);
   const path = cstring(place === undefined ? target : fdPath(place.fd));
   const flags = BigInt(MS_REC | MS_PRIVATE);
   check(() => privateLibc().mount(null, path, null, flags, null), "make private", target);

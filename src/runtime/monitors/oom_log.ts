@@ -60,14 +60,14 @@ export class OomLog implements Disposable {
   #read(): void {
     for (const text of this.#texts()) {
       const [, cause, cgroup, victim] =
-        /^oom-kill:.*,(global_oom|oom_memcg=.*),task_memcg=(.*),task=.*,pid=(\d+),/.exec(text) ??
+        /^oom-kill:.*,(global_oom|oom_memcg=.*),task_memcg=(.*),task=.*,pid=(\d+),/s.exec(text) ??
           [];
       if (cause !== undefined && cgroup !== undefined) {
         const limited = cause === "global_oom" ? "/" : cause.slice("oom_memcg=".length);
         this.#places.set(Number(victim), { cgroup, limited });
       }
       // Not behind a slash, as in a cgroup's name that another line quotes.
-      const killed = /^[^/]*: Killed process (\d+) \(/.exec(text)?.[1];
+      const killed = /^[^/]*: Killed process (\d+) \(/s.exec(text)?.[1];
       if (killed === undefined) continue;
       const pid = Number(killed);
       this.#kills.push({ pid, place: this.#places.get(pid) });

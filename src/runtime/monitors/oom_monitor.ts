@@ -71,8 +71,9 @@ export class OomMonitor implements Monitor, Disposable {
     this.#reserve.run(() => watch.check());
     if (!watch.isGone || path === undefined || this.#log === undefined) return;
     const mountPoint = dir.slice(0, -path.length);
-    const limited = this.#log.killsSince(mark, path, pid);
-    watch.reportLogged(kills, limited.map((path) => path === "/" ? path : mountPoint + path));
+    const limited = this.#log.killsSince(mark, path, pid)
+      .map((limit) => limit === "/" ? limit : mountPoint + limit);
+    this.#reserve.run(() => watch.reportLogged(kills, limited));
   }
 
   /** Returns the path of a cgroup below the mount point of its hierarchy. */
