@@ -158,9 +158,12 @@ class Comparison {
     if (Array.isArray(old.enum) && !Array.isArray(current.enum)) {
       return [`${path}: is no longer one of a set`];
     }
+    // A client may wait for it. One more breaks none that passes over what it does not know.
+    const gone = list(old.enum).filter((value) => !list(current.enum).includes(value));
     const required = new Set(list(current.required));
     const members = membersOf(current);
     return [
+      ...gone.map((value) => `${path}: is never ${value} any more`),
       ...Object.entries(membersOf(old)).flatMap(([name, before]) => {
         const now = members[name];
         const at = `${path}.${name}`;

@@ -124,6 +124,10 @@ Deno.test("incompatibilities: each thing that breaks a client is found", () => {
     [result({ pid: z.union([z.int(), z.null()]) }), "thing.kill result.pid: was integer, is null"],
     [result({ status: z.string() }), "thing.kill result.status: is no longer one of a set"],
     [
+      result({ status: z.enum(["up", "ended"]) }),
+      "thing.kill result.status: is never down any more",
+    ],
+    [
       result({ list: z.array(z.object({ id: z.string() })) }),
       "thing.kill result.list[].at: removed",
     ],
