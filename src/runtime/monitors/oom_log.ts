@@ -9,11 +9,11 @@ const MOST = 1024;
 interface LoggedKill {
   readonly pid: number;
   /** Where it happened; undefined where the kernel did not say. */
-  readonly place: Place | undefined;
+  readonly place: KillPlace | undefined;
 }
 
 /** Cgroups of a kill, as paths from the root of the hierarchy. */
-interface Place {
+interface KillPlace {
   readonly cgroup: string;
   /** The one whose limit was hit; `/` where it was the machine's memory that ran out. */
   readonly limited: string;
@@ -27,7 +27,7 @@ interface Place {
  */
 export class OomLog implements Disposable {
   readonly #log: Pick<KernelLog, "read" | typeof Symbol.dispose>;
-  readonly #places = new Map<number, Place>();
+  readonly #places = new Map<number, KillPlace>();
   readonly #kills: LoggedKill[] = [];
   #forgotten = 0;
 
@@ -80,7 +80,7 @@ export class OomLog implements Disposable {
     if (this.#places.size > MOST) this.#places.clear();
   }
 
-  /** What was logged since the last call. A log that fails ends no create: it tells less. */
+  /** Returns what was logged since the last call; nothing where the log cannot be read, which ends no create. */
   #texts(): readonly string[] {
     try {
       return this.#log.read();
