@@ -207,7 +207,7 @@ Deno.test("ContainerLife: a wait for the connection ends with whatever comes of 
     if (end === "give-up") life.giveUp(new Error("no answer"));
     if (end === "delete") life.delete(undefined);
     if (end === "destroy") life.destroy();
-    await waiting;
+    assert.ok(await isDone(waiting), `not by its time-out: ${end}`);
   }
 });
 
@@ -234,7 +234,7 @@ Deno.test("ContainerLife.settled: a wait outlasts each attempt, and begins anew 
   const second = life.settled(60_000);
   assert.equal(await isDone(Promise.race([first, second])), false);
   life.giveUp(new Error("no answer"));
-  await Promise.all([first, second]);
+  assert.ok(await isDone(Promise.all([first, second])), "not by their time-outs");
   life.reconnect();
   await life.settled(1);
   assert.equal(life.phase, "connecting", "a wait is bounded");
@@ -268,7 +268,7 @@ Deno.test("ContainerLife.giveUp: a reason is logged once, and again when the shi
   assert.deepEqual(giveUp("slower"), [line("slower")]);
 });
 
-Deno.test("ContainerLife.cancelConnect: it cancels the attempt that is under way, and nothing else", () => {
+Deno.test("ContainerLife.cancelConnect: it cancels the attempt that is under way, and nothing else", async () => {
   const { life } = begin("connecting");
   assert.equal(life.shimPid, 0);
   const first = life.reconnect();
@@ -278,6 +278,14 @@ Deno.test("ContainerLife.cancelConnect: it cancels the attempt that is under way
   assert.equal(first.aborted, false);
   assert.ok(second.reason instanceof UnavailableError);
   assert.equal(life.shimPid, 5);
+  // A connection that breaks does not end the attempt that made it.
+  const third = life.reconnect();
+  const broken = new FakeClient();
+  life.connect({ client: broken.asClient, pid: 5 });
+  broken.close();
+  await turn();
+  life.cancelConnect();
+  assert.ok(third.reason instanceof UnavailableError);
   life.giveUp(new Error("no answer"));
   life.cancelConnect();
   assert.equal(life.phase, "unresponsive");
