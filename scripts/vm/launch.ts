@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../src/linux/fs/exists.ts";
 import { freePort } from "../../tests/harness/free_port.ts";
-import { signalChild } from "../../tests/harness/processes.ts";
+import { killIfThere, listProcesses, signalChild } from "../../tests/harness/processes.ts";
 import { run } from "./command.ts";
 import { type Image, UML_ADDRESS, UML_HOST_ADDRESS } from "./image.ts";
 
@@ -115,13 +115,7 @@ async function launchUml(image: Image, dir: string): Promise<Launched> {
 
 /** Kills the processes that have `word` in their command line. */
 function killThoseOf(word: string): void {
-  for (const { name } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const line = Deno.readTextFileSync(`/proc/${name}/cmdline`);
-      if (line.split("\0").includes(word)) Deno.kill(Number(name), "SIGKILL");
-    } catch {
-      // It has ended meanwhile.
-    }
+  for (const { pid, command } of listProcesses()) {
+    if (command.split(" ").includes(word)) killIfThere(pid);
   }
 }
