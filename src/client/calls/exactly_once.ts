@@ -7,8 +7,6 @@ import type { DaemonMethods, DeleteResult, Removal } from "../daemon_types.ts";
 import type { DaemonLink } from "../link.ts";
 import { acrossRestarts } from "./across_restarts.ts";
 
-type CreateCall = DaemonMethods["container.create"]["params"];
-
 /** A create or rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;
 
@@ -18,7 +16,7 @@ const POLL_MS = 100;
  */
 export async function createOnce(
   link: DaemonLink,
-  params: CreateCall & { readonly instance: string },
+  params: DaemonMethods["container.create"]["params"] & { readonly instance: string },
   options: CallOptions,
 ): Promise<void> {
   const { id, instance } = params;
