@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
+import type { Hierarchy } from "../linux/cgroup/cgroup.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";
@@ -37,6 +37,8 @@ export interface ContainerManagerOptions {
   readonly fds: FdBudget;
   /** Watches every container. */
   readonly monitor: Monitor;
+  /** The cgroup hierarchies of the host. */
+  readonly hierarchies: readonly Hierarchy[];
   /** Called as things happen, for the log and the metrics. */
   readonly hooks: DaemonHooks;
 }
@@ -73,7 +75,7 @@ export interface ContainerManager extends AsyncDisposable {
 export async function openContainerManager(
   options: ContainerManagerOptions,
 ): Promise<ContainerManager> {
-  const { config, fds, hooks, monitor, reaper, self } = options;
+  const { config, fds, hierarchies, hooks, monitor, reaper, self } = options;
   const { state, root, runtime: { runtime } } = config;
   const spawn: Spawn = (argv, spawnOptions) => reaper.spawn(argv, spawnOptions);
   await using opened = new AsyncDisposableStack();
@@ -112,7 +114,7 @@ export async function openContainerManager(
       cleanupPending: (bundle) => containers.cleanupPending(bundle),
       released: (bundle) => containers.released(bundle, (each) => resting.replace(each)),
     },
-    hierarchies: cgroupHierarchies(),
+    hierarchies,
     shims,
     networks,
     events,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
@@ -110,7 +111,8 @@ export class DaemonServer implements AsyncDisposable {
       // Before Linux 6.15 that is the only way in which a shim that took one over learns its status.
       ...(config.shim.on_death === "adopt" && { orphanGraceMs: ADOPTED_ZOMBIE_MS }),
     }));
-    const oom = opened.use(new OomMonitor());
+    const hierarchies = cgroupHierarchies();
+    const oom = opened.use(new OomMonitor(hierarchies));
     const fds = new FdBudget();
     const manager = opened.use(
       await openContainerManager({
@@ -118,6 +120,7 @@ export class DaemonServer implements AsyncDisposable {
         reaper,
         self,
         fds,
+        hierarchies,
         hooks,
         monitor: combineMonitors([oom, ...monitors]),
       }),

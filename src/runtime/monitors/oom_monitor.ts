@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Cgroup, cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/cgroup.ts";
+import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { KernelLog } from "../../linux/fd/kernel_log.ts";
@@ -32,7 +32,7 @@ export class OomMonitor implements Monitor, Disposable {
   readonly #hierarchies: readonly Hierarchy[];
   readonly #reserve = new FdReserve();
 
-  constructor(hierarchies: readonly Hierarchy[] = cgroupHierarchies()) {
+  constructor(hierarchies: readonly Hierarchy[]) {
     this.#hierarchies = hierarchies;
   }
 
