@@ -8,7 +8,8 @@ import { mountIdmapped, takeIdMaps } from "./idmapped.ts";
 import { mount } from "./mount.ts";
 import { mountPrivate } from "./mount_in_root.ts";
 import { readMountInfo } from "./mountinfo.ts";
-import { mountsUnder, unmount } from "./unmount.ts";
+import { mountsUnder } from "./mounts_testing.ts";
+import { unmount } from "./unmount.ts";
 
 const MAPS = { uids: "0 65536 1000", gids: "0 165536 1000" };
 

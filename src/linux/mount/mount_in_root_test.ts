@@ -5,7 +5,8 @@ import { LinuxError } from "../libc/errno.ts";
 import { mountInRoot, mountPrivate } from "./mount_in_root.ts";
 import { readMountInfo } from "./mountinfo.ts";
 import { Swapper } from "./swapper_testing.ts";
-import { mountsUnder, unmount, unmountAll, UnmountError } from "./unmount.ts";
+import { mountsUnder } from "./mounts_testing.ts";
+import { unmount, unmountAll, UnmountError } from "./unmount.ts";
 
 /** A directory with a rootfs in it, a mount of its own, and something outside. */
 class Tree implements Disposable {

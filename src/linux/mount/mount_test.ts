@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { LinuxError } from "../libc/errno.ts";
 import { mount } from "./mount.ts";
 import { type MountInfo, readMountInfo } from "./mountinfo.ts";
-import { mountsUnder, unmount } from "./unmount.ts";
+import { mountsUnder } from "./mounts_testing.ts";
+import { unmount } from "./unmount.ts";
 
 /** A directory to mount in; whatever is left mounted there goes with it. */
 class Place implements Disposable {

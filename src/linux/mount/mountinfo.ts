@@ -70,22 +70,13 @@ function unescape(field: string): string {
 }
 
 /**
- * Returns the mount points of `mounts` at or below `dir`, in an order in which they can be
+ * Returns those of `mounts` that are at or below `dir`, in an order in which they can be
  * unmounted one by one: a mount comes after all that is mounted on it, of siblings the newest comes
  * first (it may hide the others). A path on which two mounts are stacked is listed twice.
  *
  * @param dir absolute and without symlinks, as mountinfo's own paths
  */
-export function unmountOrder(mounts: readonly MountInfo[], dir: string): string[] {
-  return inUnmountOrder(mounts, dir).map(({ mountPoint }) => mountPoint);
-}
-
-/** Returns whether a path is `dir` or below it; both absolute and without symlinks. */
-export function isWithin(path: string, dir: string): boolean {
-  return path === dir || path.startsWith(dir === "/" ? dir : `${dir}/`);
-}
-
-function inUnmountOrder(mounts: readonly MountInfo[], dir: string): MountInfo[] {
+export function unmountOrder(mounts: readonly MountInfo[], dir: string): MountInfo[] {
   const inside = new Map(
     mounts.filter(({ mountPoint }) => isWithin(mountPoint, dir)).map((mount) => [mount.id, mount]),
   );
@@ -98,6 +89,11 @@ function inUnmountOrder(mounts: readonly MountInfo[], dir: string): MountInfo[] 
     pending.unshift(...children.get(mount.id) ?? []);
   }
   return order.reverse();
+}
+
+/** Returns whether a path is `dir` or below it; both absolute and without symlinks. */
+export function isWithin(path: string, dir: string): boolean {
+  return path === dir || path.startsWith(dir === "/" ? dir : `${dir}/`);
 }
 
 /** The mount points of a tree, each list in the order in which to unmount them, `spread` first. */
@@ -114,7 +110,7 @@ export interface SortedMounts {
 export function sortMounts(mounts: readonly MountInfo[], dir: string): SortedMounts {
   const spread: string[] = [], others: string[] = [];
   let hasPeers = false;
-  for (const mount of inUnmountOrder(mounts, dir)) {
+  for (const mount of unmountOrder(mounts, dir)) {
     const { mountPoint } = mount;
     hasPeers ||= groupOf(mount) !== undefined;
     // One that stays meanwhile would be in the way, or hides it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { parseMountInfo, readMountInfo, unmountOrder } from "./mountinfo.ts";
+import { type MountInfo, parseMountInfo, readMountInfo, unmountOrder } from "./mountinfo.ts";
 
 Deno.test("parseMountInfo: a line of mountinfo is taken apart, escapes and optional fields included", () => {
   const [mount] = parseMountInfo(
@@ -41,19 +41,24 @@ function tree(...lines: [id: number, parent: number, mountPoint: string][]) {
   );
 }
 
+/** Returns the mount points of mounts. */
+function pointsOf(mounts: readonly MountInfo[]): string[] {
+  return mounts.map(({ mountPoint }) => mountPoint);
+}
+
 Deno.test("unmountOrder: mounts come after what is mounted on them, the newest sibling first", () => {
   const mounts = tree([1, 0, "/"], [2, 1, "/d"], [3, 2, "/d/a"], [4, 3, "/d/a/b"], [5, 2, "/d/c"]);
-  assert.deepEqual(unmountOrder(mounts, "/d"), ["/d/c", "/d/a/b", "/d/a", "/d"]);
+  assert.deepEqual(pointsOf(unmountOrder(mounts, "/d")), ["/d/c", "/d/a/b", "/d/a", "/d"]);
 });
 
 Deno.test("unmountOrder: a mount stacked over another comes before what it hides", () => {
   const mounts = tree([1, 0, "/"], [2, 1, "/d"], [3, 2, "/d/a"], [4, 2, "/d"]);
-  assert.deepEqual(unmountOrder(mounts, "/d"), ["/d", "/d/a", "/d"]);
+  assert.deepEqual(pointsOf(unmountOrder(mounts, "/d")), ["/d", "/d/a", "/d"]);
 });
 
 Deno.test("unmountOrder: a moved mount, younger than what it stands on, still comes first", () => {
   const mounts = tree([1, 0, "/"], [2, 3, "/d/a/b"], [3, 1, "/d/a"]);
-  assert.deepEqual(unmountOrder(mounts, "/d"), ["/d/a/b", "/d/a"]);
+  assert.deepEqual(pointsOf(unmountOrder(mounts, "/d")), ["/d/a/b", "/d/a"]);
 });
 
 Deno.test("unmountOrder: a directory with a like name is not below", () => {

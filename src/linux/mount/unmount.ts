@@ -4,7 +4,7 @@ import { ifThere } from "../fs/if_there.ts";
 import { pathNames } from "../fs/path_names.ts";
 import { EINVAL, EMFILE, ENFILE, ENOENT, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
-import { isWithin, readMountInfo, sortMounts, unmountOrder } from "./mountinfo.ts";
+import { isWithin, readMountInfo, sortMounts } from "./mountinfo.ts";
 import { openEntry } from "./open_in_root.ts";
 import { MS_PRIVATE, MS_REC } from "./options.ts";
 
@@ -58,16 +58,6 @@ function unmountOnly(target: string, { detach }: UnmountOptions): void {
   const name = cstring(target);
   const flags = UMOUNT_NOFOLLOW | (detach ? MNT_DETACH : 0);
   check(() => libc().umount2(name, flags), "umount", target);
-}
-
-/**
- * Returns the mount points at or below `dir`, in the order in which to unmount them; a path with
- * two mounts on each other is there twice. Empty where `dir` does not exist. Reads the whole mount
- * table.
- */
-export function mountsUnder(dir: string): string[] {
-  const real = ifThere(() => Deno.realPathSync(dir));
-  return real === undefined ? [] : unmountOrder(readMountInfo(), real);
 }
 
 /**
