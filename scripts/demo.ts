@@ -2,7 +2,7 @@
 //
 // `deno task demo`: a daemon in a directory of its own, a container run through its socket, and the
 // daemon killed under it. Everything shown is what really went over the socket.
-import { abortable } from "../src/client/link.ts";
+import { untilAborted } from "../src/until_aborted.ts";
 import { TestDaemon } from "../tests/harness/daemon.ts";
 import { EventCollector } from "../tests/harness/events.ts";
 import { until } from "../tests/harness/poll.ts";
@@ -21,7 +21,7 @@ await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {
   {
     await using workspace = await Workspace.open("berth-demo");
-    await abortable(demo(await workspace.bundle({ signal })), signal);
+    await untilAborted(demo(await workspace.bundle({ signal })), signal);
   }
   step("Everything is gone again: processes, mounts, cgroups, files. That was berth.");
   return 0;

@@ -5,7 +5,7 @@
 // `deno task docs --release`: also keeps the contracts in docs/contract, for later versions to be
 // compared with. Part of a release.
 // `deno task docs --record`: runs the examples anew first, with real containers, as root.
-import { abortable } from "../src/client/link.ts";
+import { untilAborted } from "../src/until_aborted.ts";
 import { EXAMPLES_FILE, readExamples } from "./docs/examples.ts";
 import { format, generatedFiles, staleFiles } from "./docs/pages.ts";
 import { ROOT } from "./root.ts";
@@ -17,7 +17,7 @@ if (option === "--record") {
   await runScript(async (signal) => {
     await using _workspace = await Workspace.open("berth-docs");
     const { recordExamples } = await import("./docs/record.ts");
-    const text = JSON.stringify(await abortable(recordExamples(), signal));
+    const text = JSON.stringify(await untilAborted(recordExamples(), signal));
     await Deno.mkdir(`${ROOT}/docs/reference`, { recursive: true });
     await Deno.writeTextFile(EXAMPLES_FILE, await format(EXAMPLES_FILE, text));
     return await renew();

@@ -5,6 +5,7 @@ import { Peer } from "../rpc/peer/peer.ts";
 import { connectSocket } from "../rpc/transport/connect.ts";
 import { pauseFor } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
+import { untilAborted } from "../until_aborted.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";
 
@@ -82,7 +83,7 @@ export class DaemonLink {
     if (this.#peer !== undefined) return this.#peer;
     // One connection for all that ask for it at once; each gives up for itself.
     this.#dialing ??= this.#dial();
-    return await abortable(this.#dialing, signal);
+    return await untilAborted(this.#dialing, signal);
   }
 
   async #dial(): Promise<Peer> {
@@ -95,24 +96,5 @@ export class DaemonLink {
     } finally {
       this.#dialing = undefined;
     }
-  }
-}
-
-/** Resolves as `promise` does. Rejects with the signal's reason if that is aborted before. */
-export async function abortable<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return await promise;
-  let abort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (abort !== undefined) signal.removeEventListener("abort", abort);
   }
 }

@@ -3,7 +3,8 @@ import { deferred } from "../rpc/peer/deferred.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import type { StatsNotification, StatsSample } from "./daemon_types.ts";
-import { abortable, dialDaemon } from "./link.ts";
+import { untilAborted } from "../until_aborted.ts";
+import { dialDaemon } from "./link.ts";
 import { RetryPause } from "./retry_pause.ts";
 
 /** Options of `Client.watchStats`. */
@@ -77,7 +78,7 @@ async function* readings(
     });
     await peer.call("stats.subscribe", params, { signal });
     for (;;) {
-      await abortable(wake.promise, signal);
+      await untilAborted(wake.promise, signal);
       wake = deferred<void>();
       const reading = latest;
       latest = undefined;

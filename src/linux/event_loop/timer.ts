@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Timers that do without Deno's own, and what keeps the event loop running.
-import { untilAborted } from "./until_aborted.ts";
+import { untilAborted } from "../../until_aborted.ts";
 
 /** The longest time that a timer can wait for, in milliseconds: what fits in 31 bits. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { messageOf } from "../../error_text.ts";
-import { untilAborted } from "../event_loop/until_aborted.ts";
+import { untilAborted } from "../../until_aborted.ts";
 import { MOST_NAMED } from "./read_small_file.ts";
 
 /** Bytes read at a time. */

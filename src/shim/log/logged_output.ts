@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { untilAborted } from "../../linux/event_loop/until_aborted.ts";
+import { untilAborted } from "../../until_aborted.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { TerminalOutput } from "../stdio/terminal_output.ts";
 import { ClientFifo } from "./client_fifo.ts";
