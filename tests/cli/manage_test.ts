@@ -162,6 +162,37 @@ Deno.test("berth install containerd-shim leaves alone what is not berth's, and t
   assert.deepEqual([...Deno.readDirSync(dir)], []);
 });
 
+Deno.test("berth install containerd-shim writes to no other file, and says what it cannot do", async () => {
+  await using daemon = TestDaemon.prepare();
+  const [dir, name] = [`${daemon.dir}/bin`, "containerd-shim-berth-v2"];
+  const args = ["install", "containerd-shim", "--dir", dir];
+  const others = [`${dir}/${name}.draft`, `${dir}/${name}.tmp`];
+  Deno.mkdirSync(dir);
+  Deno.writeTextFileSync(`${daemon.dir}/theirs`, "theirs");
+  for (const path of others) Deno.symlinkSync(`${daemon.dir}/theirs`, path);
+  assert.equal((await cli(daemon, args)).code, 0);
+  assert.deepEqual(await cli(daemon, [...args, "--remove"]), {
+    code: 0,
+    stdout: `removed ${dir}/${name}\n`,
+    stderr: "",
+  });
+  assert.deepEqual(await cli(daemon, [...args, "--remove"]), {
+    code: 0,
+    stdout: "",
+    stderr: `berth: ${dir}/${name} is not there\n`,
+  });
+  assert.equal(Deno.readTextFileSync(`${daemon.dir}/theirs`), "theirs");
+  assert.deepEqual(Array.from(Deno.readDirSync(dir), (entry) => entry.name).length, others.length);
+  for (const wrong of ["", ".", "..", "a/b"]) {
+    const { code, stderr } = await cli(daemon, [...args, "--name", wrong]);
+    assert.deepEqual([code, /expected a name, not a path/.test(stderr)], [125, true], stderr);
+  }
+  const file = ["install", "containerd-shim", "--dir", `${daemon.dir}/theirs`];
+  const refused = await cli(daemon, file);
+  assert.deepEqual([refused.code, refused.stdout], [125, ""]);
+  assert.match(refused.stderr, /^berth: cannot look at \S+\/theirs\/\S+: not a directory\n$/i);
+});
+
 Deno.test("berth install containerd-shim has a process wait unless it is asked not to", async () => {
   await using daemon = TestDaemon.prepare();
   const dir = `${daemon.dir}/bin`;

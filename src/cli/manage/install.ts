@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { Argument, type Command, Option } from "commander";
-import { removeFile } from "../../linux/fs/remove_file.ts";
-import { parsePath, verb } from "../common/command.ts";
+import { matching, parsePath, verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { CliError } from "../common/exit_status.ts";
 import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
-import { checkShimPath, type InstalledFile, installFile, shellFiles } from "./installed_files.ts";
+import {
+  checkShimPath,
+  type InstalledFile,
+  installFile,
+  removeInstalled,
+  shellFiles,
+} from "./installed_files.ts";
 import { SUMMARIES } from "../text/summaries.ts";
 
 /** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
@@ -42,7 +47,10 @@ export function installCommand(daemon: DaemonProgram): Command {
       new Option("--dir <path>", "directory of the shim's file (default: /usr/local/bin)")
         .argParser(parsePath),
     )
-    .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
+    .addOption(
+      new Option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
+        .argParser(matching(/^(?!\.{1,2}$)[^/]+$/, "expected a name, not a path")),
+    )
     .option("--no-waiting", "have no process wait to be the next shim: a slower start")
     .option("--remove", "remove what the same command without this option puts there")
     .action(async (what: string, options: InstallFlags, command: Command) => {
@@ -51,9 +59,11 @@ export function installCommand(daemon: DaemonProgram): Command {
         ? docsFiles(parent, options)
         : await shimFiles(daemon, options);
       for (const file of files) {
-        if (options.remove) removeFile(file.path);
-        else installFile(file);
-        print(options.remove ? `removed ${file.path}` : file.path);
+        if (!options.remove) {
+          installFile(file);
+          print(file.path);
+        } else if (removeInstalled(file.path)) print(`removed ${file.path}`);
+        else printStderr(`berth: ${file.path} is not there`);
       }
       if (!options.remove) printStderr(`berth: "${removal(what, options)}" removes this again`);
     });

@@ -2,7 +2,9 @@
 // The files that `berth install` puts in place.
 import type { Command } from "commander";
 import { ifThere } from "../../linux/fs/if_there.ts";
+import { baseName, parentDir } from "../../linux/fs/path_names.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { errnoMessageOf, errnoNameOf } from "../../linux/libc/errno.ts";
 import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { zshCompletion } from "../completion/zsh.ts";
@@ -16,19 +18,52 @@ export interface InstalledFile {
   readonly mode: number;
 }
 
-/** Writes a file, and its directory where that is missing. Readers of the old file keep that. */
+/**
+ * Writes a file, and its directory where that is missing. Readers of the old file keep that. No other
+ * file is written to on the way, whatever its name.
+ *
+ * @throws {CliError} for a directory that is none, or where no file can be written.
+ */
 export function installFile({ path, text, mode }: InstalledFile): void {
-  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
-  const draft = `${path}.draft`;
+  const dir = parentDir(path) || (path.startsWith("/") ? "/" : ".");
   try {
-    Deno.writeTextFileSync(draft, text);
-    // Whatever the umask.
-    Deno.chmodSync(draft, mode);
-    Deno.renameSync(draft, path);
+    Deno.mkdirSync(dir, { recursive: true });
+    const draft = Deno.makeTempFileSync({ dir, prefix: `${baseName(path)}.`, suffix: ".draft" });
+    try {
+      Deno.writeTextFileSync(draft, text);
+      // Whatever the umask.
+      Deno.chmodSync(draft, mode);
+      Deno.renameSync(draft, path);
+    } catch (error) {
+      removeFile(draft);
+      throw error;
+    }
   } catch (error) {
-    removeFile(draft);
-    throw error;
+    throw refusal(error, `cannot write ${path}`);
   }
+}
+
+/**
+ * Removes a file; returns whether there was one.
+ *
+ * @throws {CliError} for a file that cannot be removed.
+ */
+export function removeInstalled(path: string): boolean {
+  try {
+    return ifThere(() => {
+      Deno.removeSync(path);
+      return true;
+    }) ?? false;
+  } catch (error) {
+    throw refusal(error, `cannot remove ${path}`);
+  }
+}
+
+/** Returns an error of the file system in words; as it is where its own text has advice. */
+function refusal(error: unknown, what: string): unknown {
+  const name = errnoNameOf(error);
+  if (name === undefined || ["ENOSPC", "EDQUOT", "ENFILE", "EMFILE"].includes(name)) return error;
+  return new CliError(`${what}: ${errnoMessageOf(error)}`, { cause: error });
 }
 
 /**
@@ -61,7 +96,7 @@ const BEGINNING = 512;
  * @throws {CliError} otherwise.
  */
 export function checkShimPath(path: string): void {
-  const found = ifThere(() => Deno.lstatSync(path));
+  const found = lstatAt(path);
   if (found === undefined) return;
   const isOwn = found.isSymlink
     ? /(?:^|\/)berth$/.test(Deno.readLinkSync(path))
@@ -70,6 +105,14 @@ export function checkShimPath(path: string): void {
   throw new CliError(
     `${path} is not of berth install containerd-shim, and is left as it is: --dir and --name choose another place`,
   );
+}
+
+function lstatAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return ifThere(() => Deno.lstatSync(path));
+  } catch (error) {
+    throw refusal(error, `cannot look at ${path}`);
+  }
 }
 
 function beginningOf(path: string): string {
