@@ -4,6 +4,7 @@ import { refName, resolve } from "../../src/rpc/contract/json_schema.ts";
 import type { JsonSchema } from "../../src/rpc/contract/json_schema.ts";
 import type { ErrorMembers } from "../../src/rpc/contract/schemas/error_data.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
+import { numbersLeftOut } from "./number_limits.ts";
 
 /** A contract as it is kept: its document, and the members that `data` of its errors can have. */
 export interface KeptContract extends OpenRpcDocument {
@@ -94,10 +95,10 @@ function closed(schema: JsonSchema): JsonSchema {
   return { ...schema, additionalProperties: false };
 }
 
-/** Lower bounds of JSON Schema. */
-const LOWER = ["minimum", "minLength", "minItems"];
-/** Upper bounds of JSON Schema, and berth's own. */
-const UPPER = ["maximum", "maxLength", "maxItems", "maxProperties", "x-maxBytes"];
+/** Lower bounds of sizes of JSON Schema. */
+const LOWER = ["minLength", "minItems"];
+/** Upper bounds of sizes of JSON Schema, and berth's own. */
+const UPPER = ["maxLength", "maxItems", "maxProperties", "x-maxBytes"];
 
 /** Compares parts of two documents. */
 class Comparison {
@@ -164,6 +165,7 @@ class Comparison {
     const members = membersOf(current);
     return [
       ...gone.map((value) => `${path}: is never ${value} any more`),
+      ...numbersLeftOut(current, old).map((key) => `${path}: wider ${key}`),
       ...Object.entries(membersOf(old)).flatMap(([name, before]) => {
         const now = members[name];
         const at = `${path}.${name}`;
@@ -214,6 +216,7 @@ class Comparison {
 function valueIssues(old: JsonSchema, current: JsonSchema, path: string): string[] {
   const number = (value: unknown, other: number) => typeof value === "number" ? value : other;
   const narrowed = [
+    ...numbersLeftOut(old, current),
     ...LOWER.filter((key) => number(current[key], -Infinity) > number(old[key], -Infinity)),
     ...UPPER.filter((key) => number(current[key], Infinity) < number(old[key], Infinity)),
     ...(current.pattern !== undefined && current.pattern !== old.pattern ? ["pattern"] : []),

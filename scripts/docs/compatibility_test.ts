@@ -140,6 +140,41 @@ Deno.test("incompatibilities: each thing that breaks a client is found", () => {
   ]);
 });
 
+Deno.test("incompatibilities: a param that takes fewer numbers, and a result that has more", () => {
+  type Case = [old: z.ZodType, current: z.ZodType, input: string[], output: string[]];
+  const table: Case[] = [
+    [z.int(), z.int().gt(1000), ["narrower exclusiveMinimum"], []],
+    [z.int(), z.int().lt(1000), ["narrower exclusiveMaximum"], []],
+    [z.int(), z.int().multipleOf(10), ["narrower multipleOf"], []],
+    [z.number(), z.number().multipleOf(1), ["narrower multipleOf"], []],
+    [z.int().min(1), z.int().min(2), ["narrower minimum"], []],
+    [z.int().max(9), z.int().max(8), ["narrower maximum"], []],
+    [z.int().gt(1000), z.int(), [], ["wider exclusiveMinimum"]],
+    [z.int().lt(1000), z.int(), [], ["wider exclusiveMaximum"]],
+    [z.int().multipleOf(10), z.int().multipleOf(5), [], ["wider multipleOf"]],
+    [z.int().max(9), z.int().max(10), [], ["wider maximum"]],
+    [z.int().multipleOf(4), z.int().multipleOf(6), ["narrower multipleOf"], ["wider multipleOf"]],
+    [z.int().multipleOf(2), z.int().multipleOf(2).multipleOf(3), ["narrower multipleOf"], []],
+    [z.number().min(1), z.number().gt(1), ["narrower exclusiveMinimum"], []],
+    [z.number().max(1), z.number().lt(1), ["narrower exclusiveMaximum"], []],
+    [z.int().min(1), z.int().gt(0), [], []],
+    [z.int().max(9), z.int().lt(10), [], []],
+    [z.int().min(1), z.int().min(0).gt(-1), [], ["wider minimum"]],
+    [z.int(), z.int().multipleOf(1), [], []],
+  ];
+  for (const [old, current, input, output] of table) {
+    const name = `${JSON.stringify(z.toJSONSchema(old))} ${
+      JSON.stringify(z.toJSONSchema(current))
+    }`;
+    const found = (part: "params" | "result") => {
+      const having = (n: z.ZodType) => documentOf({ [part]: z.strictObject({ n }) });
+      return incompatibilities(having(old), having(current));
+    };
+    assert.deepEqual(found("params"), input.map((one) => `thing.kill.n: ${one}`), name);
+    assert.deepEqual(found("result"), output.map((one) => `thing.kill result.n: ${one}`), name);
+  }
+});
+
 Deno.test("mayBreak: the major says it, below 1.0.0 the minor", () => {
   const yes = [["0.1.0", "0.2.0"], ["0.9.3", "1.0.0"], ["1.2.0", "2.0.0"], ["0.2.9", "0.10.0"]];
   const no = [["0.1.0", "0.1.0"], ["0.1.0", "0.1.7"], ["1.2.0", "1.9.0"], ["2.0.0", "1.9.0"]];
