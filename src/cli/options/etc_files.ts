@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The options and the content of a container's hosts file, hostname and resolv.conf.
 import { InvalidArgumentError } from "commander";
-import { isIP } from "node:net";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { ELOOP, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { isIP } from "../../linux/net/ip_address.ts";
 import { HOST_GATEWAY, hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
 import type { MountOption } from "./mounts/mount_option.ts";
 
@@ -18,7 +18,7 @@ export type HostEntry = readonly [name: string, address: string];
 export function collectHost(text: string, previous: readonly HostEntry[] | undefined): HostEntry[] {
   const [, name = "", given = ""] = /^([^\s:=]+)[:=](.+)$/.exec(text) ?? [];
   const address = given.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(address) === 0 && address !== HOST_GATEWAY) {
+  if (!isIP(address) && address !== HOST_GATEWAY) {
     throw new InvalidArgumentError(
       "expected NAME:ADDRESS, the address an IP such as 10.0.0.2, or host-gateway",
     );
@@ -28,7 +28,7 @@ export function collectHost(text: string, previous: readonly HostEntry[] | undef
 
 /** Checks an IP address. Throws commander's `InvalidArgumentError`. */
 export function parseAddress(text: string): string {
-  if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address such as 10.0.0.1");
+  if (!isIP(text)) throw new InvalidArgumentError("expected an IP address such as 10.0.0.1");
   return text;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The options of a container's network.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { isIP } from "node:net";
+import { isIP } from "../../linux/net/ip_address.ts";
 import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -113,7 +113,7 @@ export function collectPorts(text: string, previous: Ports | undefined): Ports {
     /^(?:(?:(\[[^\]]+\]|[^:[\]]*):)?([\d-]*):)?([\d-]+)(?:\/(\w+))?$/.exec(text) ?? [];
   const protocol = protocolText.toLowerCase();
   const hostIp = address?.replace(/^\[(.*)\]$/, "$1") || undefined;
-  if (hostIp !== undefined && isIP(hostIp) === 0) {
+  if (hostIp !== undefined && !isIP(hostIp)) {
     throw new InvalidArgumentError(`${hostIp} is no IP address`);
   }
   if (protocol !== "tcp" && protocol !== "udp") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Checks the subnets of the network `bridge`.
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "../../linux/net/ip_address.ts";
 
 /** How many bits at the end `host-local` needs to give any address: one each for the network, the gateway, all. */
 const LEAST_BITS = 2;
@@ -60,7 +60,7 @@ function bitsOf(address: string): string | undefined {
   const bits = (groups: readonly number[], size: number) =>
     groups.map((group) => group.toString(2).padStart(size, "0")).join("");
   if (isIPv4(address)) return bits(address.split(".").map(Number), 8);
-  if (!isIPv6(address) || address.includes("%")) return undefined;
+  if (!isIPv6(address)) return undefined;
   // In the form of RFC 5952, whose groups are all hexadecimal.
   const [head = "", tail = ""] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
   const groups = (part: string) =>
