@@ -2,6 +2,7 @@
 import { runBundler, withoutPaths } from "./bundler.ts";
 import { nameByContent } from "./chunk_names.ts";
 import { readBundle } from "./chunks.ts";
+import { bundleCommander } from "./commander/bundle_commander.ts";
 import { minify } from "./minify.ts";
 import { ROOT } from "../root.ts";
 
@@ -37,15 +38,20 @@ export async function bundle(options: BundleOptions): Promise<string> {
     throw new Error(`${outDir} is not empty: it has ${name}`);
   }
   const { failpoints, signal } = options;
-  const common = [
-    "--platform=deno",
-    ...(failpoints ? [] : [`--import-map=${await withoutFailpoints()}`]),
-  ];
-  await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
-  // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
-  for (const [name, main] of [["shim", "shim/main"], ["containerd_shim", "containerd/serve"]]) {
-    const args = [`--output=${outDir}/${name}.js`, `${ROOT}/src/${main}.ts`];
-    await runBundler([...common, ...args], signal);
+  const temp = await Deno.makeTempDir({ prefix: "berth-bundle-" });
+  try {
+    const commander = `${temp}/commander/index.js`;
+    await bundleCommander(commander, signal);
+    const replaced = { commander: `file://${commander}`, ...(!failpoints && WITHOUT_FAILPOINTS) };
+    const common = ["--platform=deno", `--import-map=${await importMap(replaced)}`];
+    await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
+    // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
+    for (const [name, main] of [["shim", "shim/main"], ["containerd_shim", "containerd/serve"]]) {
+      const args = [`--output=${outDir}/${name}.js`, `${ROOT}/src/${main}.ts`];
+      await runBundler([...common, ...args], signal);
+    }
+  } finally {
+    await Deno.remove(temp, { recursive: true });
   }
   if (!failpoints) await dropFailpoints(outDir);
   await rewrite(outDir, requireLazily);
@@ -56,11 +62,15 @@ export async function bundle(options: BundleOptions): Promise<string> {
   return `${outDir}/${name}`;
 }
 
-/** The imports of `deno.json`, and in place of the failpoints functions that do nothing. */
-async function withoutFailpoints(): Promise<string> {
+const moduleUrl = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
+
+/** In place of the failpoints functions that do nothing. */
+const WITHOUT_FAILPOINTS = { [moduleUrl("failpoint")]: moduleUrl("failpoint_off") };
+
+/** Returns the imports of `deno.json` with some of them replaced, as the bundler takes them. */
+async function importMap(replaced: Readonly<Record<string, string>>): Promise<string> {
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const module = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
-  const map = { imports: { ...imports, [module("failpoint")]: module("failpoint_off") } };
+  const map = { imports: { ...imports, ...replaced } };
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }
 

@@ -77,7 +77,7 @@ Deno.test("bundle: the shim loads no schema, log or command line library and no 
   }
 });
 
-Deno.test("bundle: the command line loads the verbs of a folder when one of them is called", async () => {
+Deno.test("bundle: the command line loads a folder's verbs when one is called, and nothing of Node", async () => {
   using temp = new TempDir();
   await bundle({ outDir: temp.path });
   const chunks = await readBundle(temp.path);
@@ -86,7 +86,13 @@ Deno.test("bundle: the command line loads the verbs of a folder when one of them
   const ofVerbs = /^\/\/ src\/cli\/(?:image|inspect|lifecycle|manage|network|run)\/.*$/gm;
   const loaded = loadedWith(chunks, cli.name).flatMap(({ text }) => text.match(ofVerbs) ?? []);
   assert.deepEqual(loaded, []);
-  assert.equal(cli.lazy.filter((name) => name.startsWith("verbs-")).length, 6, cli.lazy.join(" "));
+  const verbs = cli.lazy.filter((name) => name.startsWith("verbs-"));
+  assert.equal(verbs.length, 6, cli.lazy.join(" "));
+  for (const { name, text } of [cli.name, ...verbs].flatMap((name) => loadedWith(chunks, name))) {
+    const builtin = text.match(/from "node:[^"]+"/g) ?? [];
+    // Which takes as long as all else that a command loads (docs/decisions/0021).
+    assert.deepEqual(builtin, [], `${name} loads Node's layer for a command`);
+  }
 });
 
 Deno.test("bundle: of the languages of zod's messages only English is in it", async () => {

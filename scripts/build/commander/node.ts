@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// What commander takes from Node and berth has use for, by means of Deno alone.
+import { printRaw, printStderr } from "../../../src/cli/text/print.ts";
+
+/** Listeners by the name of their event, as `node:events` has it. */
+export class EventEmitter {
+  readonly #listeners = new Map<string, ((...args: unknown[]) => void)[]>();
+
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): this {
+    this.#listeners.set(event, [...this.#listeners.get(event) ?? [], listener]);
+    return this;
+  }
+
+  /** Calls the listeners in the order in which they were added; returns whether there are any. */
+  emit(event: string, ...args: unknown[]): boolean {
+    const listeners = this.#listeners.get(event) ?? [];
+    for (const listener of listeners) Reflect.apply(listener, this, args);
+    return listeners.length > 0;
+  }
+
+  /** Returns the number of listeners. */
+  listenerCount(event: string): number {
+    return this.#listeners.get(event)?.length ?? 0;
+  }
+}
+
+/** The variables, standard streams and exit of `node:process`. */
+export const process = {
+  get env(): Record<string, string> {
+    return Deno.env.toObject();
+  },
+  exit: (status?: number): never => Deno.exit(status),
+  stdout: {
+    write: printRaw,
+    get isTTY(): boolean {
+      return Deno.stdout.isTerminal();
+    },
+    get columns(): number {
+      return Deno.consoleSize().columns;
+    },
+  },
+  stderr: {
+    write: (text: string): void => printStderr(text.replace(/\n$/, "")),
+    get isTTY(): boolean {
+      return Deno.stderr.isTerminal();
+    },
+    get columns(): number {
+      return Deno.consoleSize().columns;
+    },
+  },
+};
+
+/** Takes out of a text what sets colors and weights (ECMA-48, SGR), which is all that help may have. */
+export function stripVTControlCharacters(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[\d;]*m/g, "");
+}
+
+// For programs beside the own one that are its verbs, which berth has none of.
+export const child_process = {};
+export const fs = {};
+export const path = {};
