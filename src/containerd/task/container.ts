@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
-import { sleep } from "../../linux/event_loop/timer.ts";
-import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
-import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
-import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import { ASKING_MS, type QueuedEvent } from "../events/forwarder.ts";
-import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
+import { deleteEvent } from "../events/translate.ts";
 import type { CreateRequest, ExecProcessRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import { removeDeleted, writeDeleted } from "./deleted.ts";
@@ -22,6 +16,7 @@ import { prepareTargets, taskIo } from "./io.ts";
 import type { TaskContext } from "./context.ts";
 import { readOptions } from "./options.ts";
 import { makeRecord } from "./record.ts";
+import { TaskEvents } from "./task_events.ts";
 
 /** How long a delete waits for the output to be copied, in milliseconds. */
 const COPY_WITHIN = 10_000;
@@ -54,16 +49,10 @@ export class TaskContainer {
   readonly service: ShimService;
   readonly #context: TaskContext;
   readonly #request: Request;
+  readonly #events: TaskEvents;
   readonly #io = new Map<string, ProcessIo>();
-  #oom: OomWatch | undefined;
   /** Its cgroup, once it was created; known also when init has exited. */
   #cgroup: Cgroup | undefined;
-
-  /** Events that are about to be told. */
-  readonly #untold: ShimEvent[] = [];
-
-  /** The event of init's exit. */
-  #exit: QueuedEvent | undefined;
 
   private constructor(context: TaskContext, request: Request) {
     this.#context = context;
@@ -81,7 +70,14 @@ export class TaskContainer {
       reserve,
       log: (message) => log("warning", message, { id: this.id }),
     });
-    this.service.subscribe(0, { event: (event) => this.#handle(event) });
+    const { id, bundle } = this;
+    const { rootfs, checkpoint } = request;
+    this.#events = new TaskEvents({
+      container: { id, bundle, rootfs, stdio: this.io(INIT), checkpoint },
+      context,
+      ack: (seq) => this.service.ack(seq),
+    });
+    this.service.subscribe(0, { event: (event) => this.#events.handle(event) });
   }
 
   /** Creates the container that a request asks for. On failure nothing is left of it. */
@@ -106,7 +102,7 @@ export class TaskContainer {
       const logger = await container.#startLogger(io);
       const { pid } = await container.service.create();
       logger?.releaseFifos();
-      container.#watchOom();
+      container.watchOom();
       return { container, pid };
     } catch (error) {
       await container.#endLogger(INIT);
@@ -208,7 +204,7 @@ export class TaskContainer {
 
   /** Whether init has exited and containerd does not know yet, for instance because it is away. */
   get exitIsQueued(): boolean {
-    return this.#exit !== undefined && this.#context.isQueued(this.#exit);
+    return this.#events.exitIsQueued;
   }
 
   /** Its cgroup; undefined where it has none of its own. */
@@ -218,60 +214,7 @@ export class TaskContainer {
 
   /** Watches for OOM kills, unless that is done: a restored container gets its cgroup at its start. */
   watchOom(): void {
-    if (this.#oom === undefined) this.#watchOom();
-  }
-
-  #watchOom(): void {
-    const { poller, publish, log } = this.#context;
-    try {
-      const { cgroup } = this;
-      if (cgroup === undefined) return;
-      this.#oom = OomWatch.open(cgroup, { poller, onOom: () => publish(oomEvent(this.id)) });
-    } catch (error) {
-      // A container without it is better than none.
-      log("warning", `OOM kills are not told: ${messageOf(error)}`, { id: this.id });
-    }
-  }
-
-  /** The events of an exec are told when its client has the answer. */
-  #handle(event: ShimEvent): void {
-    this.#untold.push(event);
-    if (event.execId === undefined) this.#tell();
-    else if (this.#untold.length === 1) {
-      const answered = event.type === "exit" ? yieldToEventLoop() : sleep(ASKING_MS);
-      void answered.then(() => this.#tell());
-    }
-  }
-
-  #tell(): void {
-    for (const event of this.#untold.splice(0)) {
-      try {
-        this.#tellOne(event);
-      } catch (error) {
-        this.#context.log("error", `telling of ${event.type}: ${messageOf(error)}`, {
-          id: this.id,
-        });
-      }
-    }
-  }
-
-  #tellOne(event: ShimEvent): void {
-    const { publish, log } = this.#context;
-    if (event.type === "exit") {
-      try {
-        // The kernel has counted the kill before it sent the signal.
-        this.#oom?.check();
-      } catch (error) {
-        log("warning", `looking for OOM kills: ${messageOf(error)}`, { id: this.id });
-      }
-    }
-    const { id, bundle } = this;
-    const stdio = this.io(INIT);
-    const { rootfs, checkpoint } = this.#request;
-    const translated = translateEvent(event, { id, bundle, rootfs, stdio, checkpoint });
-    if (translated !== undefined) publish(translated);
-    if (event.type === "exit" && event.execId === undefined) this.#exit = translated;
-    this.service.ack(event.seq);
+    this.#events.watchOom(() => this.cgroup);
   }
 
   /** Deletes an exec, or the container once its output was copied. */
@@ -281,7 +224,7 @@ export class TaskContainer {
     const result = await this.service.delete(target);
     await this.#endLogger(execId ?? INIT);
     if (execId !== undefined) return result;
-    this.#oom?.[Symbol.dispose]();
+    this.#events[Symbol.dispose]();
     await this.service.release();
     writeDeleted(this.bundle, { ...result, socket: this.#context.socket });
     this.#context.publish(deleteEvent(this.id, result));
