@@ -2,12 +2,19 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeScript } from "../harness/stand_in.ts";
-import { CloseIoRequest, ResizeRequest, STATUS } from "../../src/containerd/messages/task.ts";
+import {
+  CloseIoRequest,
+  ProcessRequest,
+  ResizeRequest,
+  StateResponse,
+  STATUS,
+} from "../../src/containerd/messages/task.ts";
 import { Empty } from "../../src/containerd/messages/types.ts";
 import { O_NONBLOCK, O_RDONLY, OwnedFd, readAvailable } from "../../src/linux/fd/fd.ts";
 import { FifoReader, FifoWriter, makeFifo, readUntil } from "../harness/io/fifo.ts";
 import { until, within } from "../harness/poll.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
 const LOGGER = `echo "$*" >"$2/args"
@@ -186,5 +193,42 @@ Deno.test("containerd shim io: CloseIO ends stdin, once its writers are gone", a
   assert.equal((await client.wait()).exit_status, 0);
   assert.ok((await output.read()).done);
   await client.call("ResizePty", ResizeRequest, Empty, { width: 1, height: 1 });
+  await client.delete();
+});
+
+Deno.test("containerd shim io: a stdin that ends while its container is created is closed then", async () => {
+  await using containerd = new StubContainerd();
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  const stdin = makeFifo(containerd.dir), stdout = makeFifo(containerd.dir);
+  await using reader = new FifoReader(stdout);
+  containerd.makeBundle("c", ["cat"]);
+  using client = await containerd.start("c", { options: { binary_name: runtime.path } });
+  // Where the create fails there is no task.
+  runtime.fail("create", "refused");
+  const [failed, unknown] = await Promise.allSettled([client.create(), client.state()]);
+  assert.match(String(failed.status === "rejected" && failed.reason), /refused/);
+  assert.match(String(unknown.status === "rejected" && unknown.reason), /not created: c/);
+  const release = runtime.hang("create");
+  const created = client.create({ stdin, stdout });
+  await runtime.called("create", 2);
+  await using writer = new FifoWriter(stdin);
+  await writer.write("all\n");
+  // As nerdctl does at the end of its own stdin, once: it looks for the task, and closes its stdin.
+  const closed = Promise.allSettled([
+    client.state().then(async ({ status }) => {
+      await client.call("CloseIO", CloseIoRequest, Empty, { stdin: true });
+      return status;
+    }),
+  ]);
+  // One that nobody creates is told at once.
+  await assert.rejects(client.call("State", ProcessRequest, StateResponse, { id: "d" }), /: d$/);
+  release();
+  await created;
+  const [answer] = await within("the answer", closed);
+  assert.deepEqual(answer, { status: "fulfilled", value: STATUS.created });
+  await client.start();
+  await writer.close();
+  assert.equal((await within("the exit", client.wait())).exit_status, 0);
+  assert.equal(await reader.text(), "all\n");
   await client.delete();
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { untilAborted } from "../../until_aborted.ts";
 import {
   AlreadyExistsError,
   InvalidParamsError,
@@ -59,8 +60,8 @@ export interface TaskServiceOptions extends TaskContext {
 export class TaskService {
   readonly #options: TaskServiceOptions;
   readonly #containers = new Map<string, TaskContainer>();
-  /** Ids of containers that are being created. */
-  readonly #creating = new Set<string>();
+  /** Containers that are being created, each with what resolves when that is over. */
+  readonly #creating = new Map<string, Promise<void>>();
   #refusing = false;
   readonly #methods: ReadonlyMap<string, TtrpcHandler>;
 
@@ -89,12 +90,22 @@ export class TaskService {
     return container;
   }
 
+  /**
+   * Returns a container; waits for the end of its create. A client whose stdin ends during the create
+   * looks for the task, to close its stdin, and does not look again.
+   */
+  async #whenCreated(id: string, signal: AbortSignal): Promise<TaskContainer> {
+    const creating = this.#creating.get(id);
+    if (creating !== undefined) await untilAborted(creating, signal);
+    return this.#get(id);
+  }
+
   #handlers(): Record<string, TtrpcHandler> {
     return {
       State: handler(
         ProcessRequest,
         StateResponse,
-        ({ id, exec_id }) => stateOf(this.#get(id), exec_id),
+        async ({ id, exec_id }, signal) => stateOf(await this.#whenCreated(id, signal), exec_id),
       ),
       Create: handler(CreateRequest, PidResponse, (request) => this.#create(request)),
       Start: handler(ProcessRequest, PidResponse, ({ id, exec_id }) => this.#start(id, exec_id)),
@@ -115,8 +126,8 @@ export class TaskService {
       Kill: handler(KillRequest, Empty, (request) => this.#kill(request)),
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
-      CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
-        const container = this.#get(id);
+      CloseIO: handler(CloseIoRequest, Empty, async ({ id, exec_id, stdin }, signal) => {
+        const container = await this.#whenCreated(id, signal);
         if (stdin) container.closeStdin(exec_id);
       }),
       Update: handler(
@@ -150,7 +161,8 @@ export class TaskService {
       throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
     }
     if (this.#refusing) throw new UnavailableError("the shim ends and takes no more containers");
-    this.#creating.add(id);
+    const { promise: created, resolve: onCreated } = Promise.withResolvers<void>();
+    this.#creating.set(id, created);
     try {
       const { container, pid } = await saying(
         "create",
@@ -160,6 +172,7 @@ export class TaskService {
       return { pid };
     } finally {
       this.#creating.delete(id);
+      onCreated();
     }
   }
 
