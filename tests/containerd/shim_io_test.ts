@@ -141,6 +141,43 @@ Deno.test("containerd shim io: what a terminal shows is in its FIFO when the exi
   }
 });
 
+Deno.test("containerd shim io: a terminal's delete is answered when its output is read", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  const stdout = makeFifo(containerd.dir);
+  using reader = OwnedFd.open(stdout, O_RDONLY | O_NONBLOCK);
+  const script = "stty -opost; dd if=/dev/zero bs=1000 count=40 2>/dev/null";
+  const run = async (id: string) => {
+    await client.exec(id, ["sh", "-c", script], { stdout, terminal: true });
+    const exit = client.wait(id);
+    await client.start(id);
+    await within("the exit", exit);
+  };
+  const buffer = new Uint8Array(10_000);
+  /** Returns whether a delete was not answered before the last byte was read. */
+  const isReadFirst = async (id: string): Promise<boolean> => {
+    await run(id);
+    let isDeleted = false;
+    const deleting = client.delete(id).then(() => isDeleted = true);
+    let isFirst = true;
+    for (let bytes = 0; bytes < 40_000; bytes += readAvailable(reader.fd, buffer) ?? 0) {
+      isFirst &&= !isDeleted;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await within("the delete", deleting);
+    return isFirst;
+  };
+  let round = 0;
+  // On a busy host this reader can be slower than it is waited for.
+  while (!await isReadFirst(`e${round}`)) assert.ok(++round < 5);
+
+  // A client that does not read holds nothing up for long.
+  await run("unread");
+  await within("the delete", client.delete("unread"));
+  assert.equal(readAvailable(reader.fd, buffer), buffer.length);
+});
+
 Deno.test("containerd shim io: what is asked of an exec before its start is done then", async () => {
   await using containerd = new StubContainerd();
   using client = await containerd.create("c", ["sleep", "1000"]);

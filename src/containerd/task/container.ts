@@ -3,6 +3,8 @@ import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
+import { messageOf } from "../../error_text.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
@@ -17,6 +19,7 @@ import type { TaskContext } from "./context.ts";
 import { readOptions } from "./options.ts";
 import { makeRecord } from "./record.ts";
 import { TaskEvents } from "./task_events.ts";
+import { untilRead } from "./until_read.ts";
 
 /** How long a delete waits for the output to be copied, in milliseconds. */
 const COPY_WITHIN = 10_000;
@@ -27,6 +30,8 @@ type Request = Decoded<typeof CreateRequest>;
 interface ProcessIo {
   readonly requested: RequestedIo;
   readonly target: LoggerTarget | undefined;
+  /** Where the output of its terminal goes; undefined where it has none. */
+  readonly terminal: string | undefined;
   logger?: BinaryLogger;
   /** Requests before the start of an exec, which are done then: nerdctl asks for both. */
   size?: TerminalSize;
@@ -97,7 +102,7 @@ export class TaskContainer {
     writeJsonAtomic(paths.record, makeRecord({ request, options, stdio, spec, namespace }));
     const container = new TaskContainer(context, request);
     try {
-      const io: ProcessIo = { requested: request, target };
+      const io: ProcessIo = { requested: request, target, terminal: terminalOutput(stdio) };
       container.#io.set(INIT, io);
       const logger = await container.#startLogger(io);
       const { pid } = await container.service.create();
@@ -137,7 +142,8 @@ export class TaskContainer {
     const { stdio, logger } = taskIo(request, `${this.bundle}/exec-${execId}`);
     prepareTargets(stdio);
     this.service.addExec({ execId, process, stdio, complete: true });
-    this.#io.set(execId, { requested: request, target: logger });
+    const terminal = terminalOutput(stdio);
+    this.#io.set(execId, { requested: request, target: logger, terminal });
   }
 
   /**
@@ -233,7 +239,17 @@ export class TaskContainer {
 
   async #waitForOutput(target: { execId: string | undefined }): Promise<void> {
     if (!this.#hasExited(target.execId)) return;
-    await withTimeout(this.service.processes.waitForOutput(target), COPY_WITHIN);
+    const copied = this.service.processes.waitForOutput(target);
+    const { terminal } = this.#io.get(target.execId ?? INIT) ?? {};
+    if (!await withTimeout(copied, COPY_WITHIN) || terminal === undefined) return;
+    try {
+      // Some clients close their FIFO as soon as the delete is answered.
+      await untilRead(terminal);
+    } catch (error) {
+      this.#context.log("warning", `the output is not waited for: ${messageOf(error)}`, {
+        id: this.id,
+      });
+    }
   }
 
   #hasExited(execId: string | undefined): boolean {
@@ -241,4 +257,8 @@ export class TaskContainer {
       ? this.service.exitPublished
       : this.service.execState(execId).state.name === "stopped";
   }
+}
+
+function terminalOutput({ terminal, stdout }: StdioPaths): string | undefined {
+  return terminal ? stdout : undefined;
 }

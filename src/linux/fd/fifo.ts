@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes FIFOs, and finds out who reads them and whether they have room.
+// Makes FIFOs, and finds out who reads them, what is unread, and whether they have room.
 import { ifThere } from "../fs/if_there.ts";
 import { ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
@@ -22,6 +22,16 @@ const queryLibc = lazyLibc({
     result: "i32",
   },
 });
+
+const ioctlLibc = lazyLibc({
+  ioctl: {
+    parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* int *argp */ "buffer"],
+    result: "i32",
+  },
+});
+
+// include/uapi/asm-generic/ioctls.h
+const FIONREAD = 0x541bn;
 
 // include/uapi/asm-generic/poll.h
 const POLLOUT = 0x4, POLLERR = 0x8;
@@ -59,6 +69,18 @@ export function hasReader(fd: number): boolean {
  */
 export function hasRoom(fd: number): boolean {
   return (conditionsOf(fd, POLLOUT) & POLLOUT) !== 0;
+}
+
+/**
+ * Returns how many bytes are in a pipe or FIFO, of which `fd` is either end, and unread (ioctl(2):
+ * FIONREAD).
+ *
+ * @throws LinuxError
+ */
+export function countUnread(fd: number): number {
+  const count = new Int32Array(1);
+  check(() => ioctlLibc().ioctl(fd, FIONREAD, count), "ioctl", `FIONREAD of fd ${fd}`);
+  return count[0] ?? 0;
 }
 
 /** Returns what poll(2) says of an fd without waiting. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EAGAIN, EEXIST, isErrno } from "../libc/errno.ts";
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd, readAvailable, write } from "./fd.ts";
-import { hasReader, hasRoom, isFifo, mkfifo } from "./fifo.ts";
+import { countUnread, hasReader, hasRoom, isFifo, mkfifo } from "./fifo.ts";
 
 Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", () => {
   using temp = new TempDir();
@@ -51,4 +51,17 @@ Deno.test("hasReader: is right while signals come in", async () => {
     said = new TextDecoder().decode(stdout).trim();
   }
   assert.equal(said, "told");
+});
+
+Deno.test("countUnread: both ends of a FIFO tell what is in it", () => {
+  using temp = new TempDir();
+  const path = `${temp.path}/out`;
+  mkfifo(path);
+  using reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
+  using writer = OwnedFd.open(path, O_WRONLY | O_NONBLOCK);
+  assert.equal(countUnread(writer.fd), 0);
+  write(writer.fd, new Uint8Array(5000));
+  assert.deepEqual([countUnread(writer.fd), countUnread(reader.fd)], [5000, 5000]);
+  readAvailable(reader.fd, new Uint8Array(1000));
+  assert.equal(countUnread(writer.fd), 4000);
 });
