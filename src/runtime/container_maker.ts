@@ -28,7 +28,7 @@ import { raiseLoopback } from "./network/loopback.ts";
 import type { NetworkPlan } from "./network/plan.ts";
 import type { RuntimeProbe } from "./runtime_probe.ts";
 import type { MountKeeper } from "./service/mount_keeper.ts";
-import { bundlesDir, runtimeStateDir, stateCgroupName } from "./state_dir.ts";
+import { bundlesDir, runtimeStateDir } from "./state_dir.ts";
 
 /** The daemon's parts that a new container is checked against and made with. */
 export interface ContainerMakerOptions {
@@ -38,6 +38,8 @@ export interface ContainerMakerOptions {
   /** Keeps creates from taking the last fds. */
   readonly fds: FdBudget;
   readonly runtimes: RuntimeProbe;
+  /** Name of the cgroup above those of containers that name none. */
+  readonly cgroupName: string;
   /** Keeps the options of the host's cgroup v2 from a runtime that mounts it. */
   readonly cgroupMounts: MountKeeper;
   /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
@@ -57,14 +59,12 @@ interface MakeOptions {
 export class ContainerMaker {
   readonly #options: ContainerMakerOptions;
   readonly #cgroupDriver: CgroupDriver;
-  readonly #cgroupName: string;
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
     const { config } = options.context;
     this.#cgroupDriver = config.runtime.cgroup_driver ??
       detectCgroupDriver({ hierarchies: options.context.hierarchies });
-    this.#cgroupName = stateCgroupName(config.state);
   }
 
   /**
@@ -76,7 +76,7 @@ export class ContainerMaker {
   async create(
     params: ParsedParamsOf<DaemonContract, "container.create">,
   ): Promise<ManagedContainer> {
-    const { checkUsable, containers, context, definitions, fds } = this.#options;
+    const { cgroupName, checkUsable, containers, context, definitions, fds } = this.#options;
     const { config, networks } = context;
     const { id } = params;
     containers.checkFree(id);
@@ -92,8 +92,8 @@ export class ContainerMaker {
       logs: config.logs,
     }, {
       bundleDir: `${bundlesDir(config.state)}/${id}`,
-      cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
-      cgroupParent: `/${this.#cgroupName}`,
+      cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, cgroupName, id),
+      cgroupParent: `/${cgroupName}`,
       networkNamespace: networks.namespaceOf(instance),
     });
     const record = this.#recordOf(asked, spec);

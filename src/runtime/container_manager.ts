@@ -21,7 +21,7 @@ import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
 import { ContainerMaker } from "./container_maker.ts";
 import { reconnectContainers } from "./reconnect.ts";
-import { bundlesDir, runtimeStateDir, takeStateDir } from "./state_dir.ts";
+import { bundlesDir, runtimeStateDir, stateCgroupName, takeStateDir } from "./state_dir.ts";
 import { RestingContainers } from "./definitions/resting.ts";
 import type { RenamePlan } from "./rename/plan.ts";
 import { RenameRecords } from "./rename/records.ts";
@@ -139,6 +139,7 @@ export async function openContainerManager(
     context,
     fds,
     runtimes,
+    cgroupName: await stateCgroupName(state),
     cgroupMounts,
     checkUsable,
   });

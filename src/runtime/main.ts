@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { failpointAsync } from "../failpoint.ts";
 import { surviveErrors } from "../linux/event_loop/survive_errors.ts";
@@ -31,8 +30,8 @@ export async function runDaemon(argv: string[]): Promise<number> {
   }
 }
 
-function printUnit(flags: DaemonFlags): number {
-  const unit = systemdUnit(programPath(), unitArguments(flags)).trimEnd();
+async function printUnit(flags: DaemonFlags): Promise<number> {
+  const unit = systemdUnit(programPath(), await unitArguments(flags)).trimEnd();
   try {
     console.log(unit);
     return 0;
@@ -44,7 +43,7 @@ function printUnit(flags: DaemonFlags): number {
 
 async function start(flags: DaemonFlags): Promise<number> {
   if (flags.printUnit) {
-    return printUnit(flags);
+    return await printUnit(flags);
   }
   // Shims and runtimes inherit it: directories for mounts must be open to the users of a container,
   // whoever started the daemon.
@@ -65,7 +64,9 @@ async function start(flags: DaemonFlags): Promise<number> {
 /**
  * Returns the flags as arguments again, less the one that prints the unit; paths from the root on.
  */
-function unitArguments(flags: DaemonFlags): string[] {
+async function unitArguments(flags: DaemonFlags): Promise<string[]> {
+  // Not at each start: it loads the layer that stands for Node.
+  const { resolve } = await import("node:path");
   const { config, state, root, socket, logLevel } = flags;
   const paths = Object.entries({ config, state, root, socket }).flatMap(([name, path]) =>
     path === undefined ? [] : [`--${name}`, resolve(path)]

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The state and the root directory: their layout, their lock, their owner.
-import { createHash } from "node:crypto";
 import { cgroupAt, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
 import { dirEntries } from "../linux/fs/dir_entries.ts";
@@ -26,8 +25,9 @@ export function runtimeStateDir(state: string): string {
  * Returns the name of the cgroup above those of containers that name none. It is of this state
  * directory alone, so that two daemons on a machine never share one.
  */
-export function stateCgroupName(state: string): string {
-  const digest = createHash("sha256").update(Deno.realPathSync(state)).digest("hex");
+export async function stateCgroupName(state: string): Promise<string> {
+  const path = new TextEncoder().encode(Deno.realPathSync(state));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", path)).toHex();
   return `berth-${digest.slice(0, 12)}`;
 }
 
@@ -56,8 +56,9 @@ export async function takeStateDir(
   removeHalfBound(state);
   emptySeccompCache(state);
   // Where containers were that named no cgroup: they have gone, or are still in it.
+  const cgroupName = await stateCgroupName(state);
   taken.defer(() => {
-    const cgroup = cgroupAt(`/${stateCgroupName(state)}`);
+    const cgroup = cgroupAt(`/${cgroupName}`);
     if (cgroup !== undefined) removeIfEmpty(cgroup);
   });
   return taken.move();

@@ -344,7 +344,7 @@ export class TestDaemon implements AsyncDisposable {
       this.#process = undefined;
     }
     failureLogs.take(this.dir);
-    const own = this.#ownCgroup();
+    const own = await this.#ownCgroup();
     const left = this.#onMachine && exists(`${this.state}/network/containers`);
     await sweep({ dir: this.dir, cgroup: this.cgroup, keepFiles: keepsFiles() });
     // The daemon removes it when it stops, which it was not given the time for.
@@ -354,9 +354,9 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** The cgroup of containers that named none; undefined where the daemon never had its state. */
-  #ownCgroup(): string | undefined {
+  async #ownCgroup(): Promise<string | undefined> {
     try {
-      return stateCgroupName(this.state);
+      return await stateCgroupName(this.state);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
