@@ -2,8 +2,8 @@
 import { runBundler, withoutPaths } from "./bundler.ts";
 import { nameByContent } from "./chunk_names.ts";
 import { readBundle } from "./chunks.ts";
-import { bundleCommander } from "./commander/bundle_commander.ts";
 import { minify } from "./minify.ts";
+import { bundlePackage } from "./without_node/bundle_package.ts";
 import { ROOT } from "../root.ts";
 
 /** Where and how {@linkcode bundle} writes. */
@@ -40,9 +40,11 @@ export async function bundle(options: BundleOptions): Promise<string> {
   const { failpoints, signal } = options;
   const temp = await Deno.makeTempDir({ prefix: "berth-bundle-" });
   try {
-    const commander = `${temp}/commander/index.js`;
-    await bundleCommander(commander, signal);
-    const replaced = { commander: `file://${commander}`, ...(!failpoints && WITHOUT_FAILPOINTS) };
+    const replaced = new Map<string, string>(failpoints ? [] : [WITHOUT_FAILPOINTS]);
+    for (const name of ["commander", "@logtape/logtape"]) {
+      await bundlePackage(name, `${temp}/${name}/index.js`, signal);
+      replaced.set(name, `file://${temp}/${name}/index.js`);
+    }
     const common = ["--platform=deno", `--import-map=${await importMap(replaced)}`];
     await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
     // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
@@ -65,12 +67,12 @@ export async function bundle(options: BundleOptions): Promise<string> {
 const moduleUrl = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
 
 /** In place of the failpoints functions that do nothing. */
-const WITHOUT_FAILPOINTS = { [moduleUrl("failpoint")]: moduleUrl("failpoint_off") };
+const WITHOUT_FAILPOINTS = [moduleUrl("failpoint"), moduleUrl("failpoint_off")] as const;
 
 /** Returns the imports of `deno.json` with some of them replaced, as the bundler takes them. */
-async function importMap(replaced: Readonly<Record<string, string>>): Promise<string> {
+async function importMap(replaced: ReadonlyMap<string, string>): Promise<string> {
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const map = { imports: { ...imports, ...replaced } };
+  const map = { imports: { ...imports, ...Object.fromEntries(replaced) } };
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What commander takes from Node and berth has use for, by means of Deno alone.
+// What commander and logtape take from Node and berth has use for, by means of Deno alone.
 import { printRaw, printStderr } from "../../../src/cli/text/print.ts";
 
 /** Listeners by the name of their event, as `node:events` has it. */
@@ -57,7 +57,10 @@ export function stripVTControlCharacters(text: string): string {
   return text.replace(/\x1b\[[\d;]*m/g, "");
 }
 
-// For programs beside the own one that are its verbs, which berth has none of.
+/** What logtape formats values with where there is no Deno. */
+export const util = { inspect: Deno.inspect };
+
+// For programs beside the own one that are its verbs of commander, which berth has none of.
 export const child_process = {};
 export const fs = {};
 export const path = {};

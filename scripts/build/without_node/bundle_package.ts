@@ -7,15 +7,18 @@ import * as node from "./node.ts";
 const IMPORT = /^import (?:(\w+)|\{([^}]+)\}) from "node:(\w+)";$/gm;
 
 /**
- * Writes commander to the file `out`, with the parts of `node.ts` in place of Node's modules: loading
- * those takes longer than all else that a command loads (docs/decisions/0021). Throws if commander
- * imports what is not there.
+ * Writes the package that `deno.json` imports under `name` to the file `out`, with the parts of `node.ts`
+ * in place of Node's modules: loading those takes longer than all else that a command loads
+ * (docs/decisions/0021). Throws if the package imports what is not there.
  */
-export async function bundleCommander(out: string, signal?: AbortSignal): Promise<void> {
+export async function bundlePackage(
+  name: string,
+  out: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  await runBundler(["--platform=deno", `--output=${out}`, imports.commander], signal);
-  const text = await Deno.readTextFile(out);
-  await Deno.writeTextFile(out, withoutNode(text));
+  await runBundler(["--platform=deno", `--output=${out}`, imports[name]], signal);
+  await Deno.writeTextFile(out, withoutNode(await Deno.readTextFile(out)));
 }
 
 /** Returns a module's text that imports from `node.ts` what it imported from Node. */
@@ -33,6 +36,6 @@ export function withoutNode(text: string): string {
     return `import { ${names.join(", ")} } from ${from};`;
   });
   const left = /"node:\w+"/.exec(changed);
-  if (left !== null) throw new Error(`commander imports ${left[0]} in a way that is not known`);
+  if (left !== null) throw new Error(`${left[0]} is imported in a way that is not known`);
   return changed;
 }

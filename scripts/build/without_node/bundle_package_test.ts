@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { withoutNode } from "./bundle_commander.ts";
+import { withoutNode } from "./bundle_package.ts";
 
 Deno.test("withoutNode: Node's modules are imported from the file that stands for them", () => {
   const text =
