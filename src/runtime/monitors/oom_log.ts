@@ -35,6 +35,14 @@ export class OomLog implements Disposable {
     this.#log = log;
   }
 
+  /**
+   * Reads what was logged since the last call of any kind. The kernel overwrites its oldest records: call
+   * it at each kill that is known otherwise, or one that is counted in {@linkcode killsSince} is lost.
+   */
+  catchUp(): void {
+    this.#read();
+  }
+
   /** Returns how many kills were logged so far, as {@linkcode killsSince} takes it. */
   mark(): number {
     this.#read();

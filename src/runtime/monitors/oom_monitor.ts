@@ -28,12 +28,14 @@ interface Watched {
 export class OomMonitor implements Monitor, Disposable {
   readonly #poller = new Poller();
   readonly #watches = new Map<string, Watched>();
-  readonly #log = openLog();
+  readonly #log: OomLog | undefined;
   readonly #hierarchies: readonly Hierarchy[];
   readonly #reserve = new FdReserve();
 
-  constructor(hierarchies: readonly Hierarchy[]) {
+  /** Reads the kernel's log from now on, unless `log` is given: then that, which it disposes of. */
+  constructor(hierarchies: readonly Hierarchy[], log: OomLog | undefined = openLog()) {
     this.#hierarchies = hierarchies;
+    this.#log = log;
   }
 
   start(container: Monitored): void {
@@ -42,7 +44,9 @@ export class OomMonitor implements Monitor, Disposable {
     const watch = openUnlessGone(cgroup, {
       poller: this.#poller,
       kills: container.oomKills,
-      onOom: (oom) =>
+      onOom: (oom) => {
+        // The log is counted from the beginning once the cgroup is gone.
+        this.#log?.catchUp();
         container.publish({
           timestamp: new Date().toISOString(),
           type: "oom",
@@ -50,7 +54,8 @@ export class OomMonitor implements Monitor, Disposable {
           instance,
           pid: container.pid,
           oom,
-        }),
+        });
+      },
     });
     if (watch === undefined) return;
     const { unified: dir = "", memory } = cgroup.paths;
