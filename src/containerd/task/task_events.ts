@@ -3,11 +3,16 @@ import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
 import { messageOf } from "../../error_text.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ASKING_MS, type QueuedEvent } from "../events/forwarder.ts";
+import { isKillLogged } from "../events/logged_kill.ts";
 import { type CreatedContainer, oomEvent, translateEvent } from "../events/translate.ts";
 import type { TaskContext } from "./context.ts";
+
+/** Exit status of what SIGKILL has ended. */
+const KILLED = 128 + SIGKILL;
 
 /** The container that a {@linkcode TaskEvents} tells of, and where the events go. */
 export interface TaskEventsOptions {
@@ -15,6 +20,8 @@ export interface TaskEventsOptions {
   readonly context: Pick<TaskContext, "poller" | "log" | "publish" | "isQueued">;
   /** Lets the shim's service forget the events up to `seq`. */
   readonly ack: (seq: number) => void;
+  /** {@linkcode isKillLogged}, which is the default. */
+  readonly isKillLogged?: (dir: string, pid: number) => boolean;
 }
 
 /** Tells containerd of the events of one container and of its OOM kills, these before the exits. */
@@ -23,6 +30,8 @@ export class TaskEvents implements Disposable {
   /** Events that are about to be told. */
   readonly #untold: ShimEvent[] = [];
   #oom: OomWatch | undefined;
+  /** Directory of the cgroup that is watched; undefined for v1. */
+  #unified: string | undefined;
   /** The event of init's exit. */
   #exit: QueuedEvent | undefined;
 
@@ -42,6 +51,7 @@ export class TaskEvents implements Disposable {
     try {
       const cgroup = find();
       if (cgroup === undefined) return;
+      this.#unified = cgroup.paths.unified;
       this.#oom = OomWatch.open(cgroup, { poller, onOom: () => publish(oomEvent(id)) });
     } catch (error) {
       // A container without it is better than none.
@@ -72,18 +82,22 @@ export class TaskEvents implements Disposable {
 
   #tellOne(event: ShimEvent): void {
     const { container, context, ack } = this.#options;
-    if (event.type === "exit") this.#lookForOom();
+    if (event.type === "exit") this.#lookForOom(event);
     const translated = translateEvent(event, container);
     if (translated !== undefined) context.publish(translated);
     if (event.type === "exit" && event.execId === undefined) this.#exit = translated;
     ack(event.seq);
   }
 
-  /** The kernel has counted the kill before it sent the signal. */
-  #lookForOom(): void {
-    const { container: { id }, context: { log } } = this.#options;
+  /** Tells of the OOM kill that has caused an exit: the kernel has counted it before it sent the signal. */
+  #lookForOom({ pid, exitStatus }: ShimEvent): void {
+    const { container: { id }, context: { log }, isKillLogged: isLogged = isKillLogged } =
+      this.#options;
+    const [oom, dir] = [this.#oom, this.#unified];
     try {
-      this.#oom?.check();
+      oom?.check();
+      if (!oom?.isGone || oom.kills > 0 || dir === undefined || exitStatus !== KILLED) return;
+      if (isLogged(dir, pid)) oom.reportLogged(0, [dir]);
     } catch (error) {
       log("warning", `looking for OOM kills: ${messageOf(error)}`, { id });
     }

@@ -17,7 +17,10 @@ function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = 
 async function withEvents(
   body: (events: TaskEvents, told: string[], tree: FileTree) => void | Promise<void>,
 ): Promise<void> {
-  using tree = new FileTree({ "memory.current": "0\n", "memory.events": "oom_kill 0\n" });
+  using tree = new FileTree({
+    "scope/memory.current": "0\n",
+    "scope/memory.events": "oom_kill 0\n",
+  });
   await using poller = new Poller();
   const told: string[] = [];
   using events = new TaskEvents({
@@ -29,18 +32,42 @@ async function withEvents(
       isQueued: () => false,
     },
     ack: (seq) => told.push(`ack ${seq}`),
+    isKillLogged: (dir, pid) => {
+      told.push("looked");
+      return dir === `${tree.dir}/scope` && pid === 7;
+    },
   });
   await body(events, told, tree);
 }
 
 Deno.test("TaskEvents: an OOM kill that no notification has told of yet is told before the exit", async () => {
   await withEvents((events, told, tree) => {
-    events.watchOom(() => ({ version: 2, paths: { unified: tree.dir } }));
-    tree.write("memory.events", "oom_kill 1\n");
+    events.watchOom(() => ({ version: 2, paths: { unified: `${tree.dir}/scope` } }));
+    tree.write("scope/memory.events", "oom_kill 1\n");
     // The event loop, which notifications come by, does not turn meanwhile.
     events.handle(event(1, "exit", { exitStatus: 137, exitedAt: at }));
     assert.deepEqual(told, ["/tasks/oom", "/tasks/exit", "ack 1"]);
   });
+});
+
+Deno.test("TaskEvents: of a cgroup that is gone the kernel's log tells whether a SIGKILL was an OOM kill", async () => {
+  const table: [exit: Partial<ShimEvent>, seen: number, isGone: boolean, told: string[]][] = [
+    [{ exitStatus: 137 }, 0, true, ["looked", "/tasks/oom"]],
+    [{ exitStatus: 137, pid: 8 }, 0, true, ["looked"]],
+    [{ exitStatus: 1 }, 0, true, []],
+    // Where one was seen while the cgroup was there, and where it still is, nothing has to be looked for.
+    [{ exitStatus: 137 }, 1, true, ["/tasks/oom"]],
+    [{ exitStatus: 137 }, 0, false, []],
+  ];
+  for (const [exit, seen, isGone, expected] of table) {
+    await withEvents((events, told, tree) => {
+      tree.write("scope/memory.events", `oom_kill ${seen}\n`);
+      events.watchOom(() => ({ version: 2, paths: { unified: `${tree.dir}/scope` } }));
+      if (isGone) Deno.removeSync(`${tree.dir}/scope`, { recursive: true });
+      events.handle(event(1, "exit", { exitedAt: at, ...exit }));
+      assert.deepEqual(told, [...expected, "/tasks/exit", "ack 1"]);
+    });
+  }
 });
 
 Deno.test("TaskEvents: an exit is told where the cgroup cannot be found or read", async () => {

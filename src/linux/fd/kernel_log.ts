@@ -24,8 +24,16 @@ const RECORD = 16_384;
 /** Priorities from here on are those of other facilities than the kernel, so of programs. */
 const FIRST_OF_PROGRAMS = 8;
 
+/** Where {@linkcode KernelLog} begins to read. */
+export interface KernelLogOptions {
+  /** Whether it begins with the oldest record that is kept, and not with what is logged from now on. */
+  readonly fromOldest?: boolean;
+  /** Read in place of /dev/kmsg. */
+  readonly path?: string;
+}
+
 /**
- * What the kernel logs from now on, read from /dev/kmsg
+ * What the kernel logs from now on, or has logged, read from /dev/kmsg
  * (Documentation/ABI/testing/dev-kmsg): a record a read, `priority,number,microseconds,flags;text`.
  */
 export class KernelLog implements Disposable {
@@ -40,9 +48,9 @@ export class KernelLog implements Disposable {
   }
 
   /** @throws LinuxError such as EPERM for lack of CAP_SYSLOG */
-  constructor(path = KMSG) {
+  constructor({ path = KMSG, fromOldest = false }: KernelLogOptions = {}) {
     using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
-    check(() => Number(libc().lseek(file.fd, 0n, SEEK_END)), "lseek", path);
+    if (!fromOldest) check(() => Number(libc().lseek(file.fd, 0n, SEEK_END)), "lseek", path);
     this.#file = new OwnedFd(file.release());
   }
 
