@@ -200,6 +200,24 @@ Deno.test("serveConnection carries 4 MiB less a header and no more", async () =>
   }, 65_536);
 });
 
+Deno.test("FrameReader takes 4 MiB, passes over a byte more, and goes on behind it", async () => {
+  const frames = [MAX_DATA, MAX_DATA + 1, 1].map((length, n) =>
+    encodeFrame({ stream: n, type: FRAME.request, data: new Uint8Array(length) })
+  );
+  let rest = concat(frames);
+  const reader = new FrameReader((buffer) => {
+    const part = rest.subarray(0, buffer.length);
+    buffer.set(part);
+    rest = rest.subarray(part.length);
+    return Promise.resolve(part.length === 0 ? null : part.length);
+  });
+  const read = [];
+  for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
+    read.push([frame.stream, frame.data?.length]);
+  }
+  assert.deepEqual(read, [[0, MAX_DATA], [1, undefined], [2, 1]]);
+});
+
 Deno.test("FrameReader takes one read for a short frame, and none for what came with it", async () => {
   const frame = (stream: number) =>
     encodeFrame({ stream, type: FRAME.request, data: new Uint8Array(100 * stream) });
@@ -263,6 +281,36 @@ Deno.test("serveConnection gives a call up when its time-out is over", async () 
   const data = encode(Request, { service: "test", method: "hang", timeout_nano: 1_000_000n });
   const { response } = await answerTo(encodeFrame({ stream: 1, type: FRAME.request, data }));
   assert.equal(response.status?.code, CODE.deadlineExceeded);
+});
+
+Deno.test("serveConnection gives a call the time that it asks for, in nanoseconds; without one any", async () => {
+  let aborted = 0;
+  const late: TtrpcRouter = () => async (payload, signal) => {
+    signal.addEventListener("abort", () => aborted++);
+    // Longer than the time-out of no time would be.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    return payload;
+  };
+  const [server, conn] = pair();
+  const served = serveConnection(server, late);
+  const frames = new FrameReader((buffer) => conn.read(buffer));
+  const payload = Uint8Array.of(7);
+  const minute = 60_000_000_000n;
+  for (const [n, timeout_nano] of [0n, -1n, minute].entries()) {
+    const data = encode(Request, { service: "test", method: "late", payload, timeout_nano });
+    await conn.write(encodeFrame({ stream: 2 * n + 1, type: FRAME.request, data }));
+    const { data: answer } = await frames.next() ?? {};
+    assert.deepEqual(decode(Response, answer ?? new Uint8Array()).payload, payload);
+  }
+  assert.equal(aborted, 0);
+  // 20 milliseconds.
+  const data = encode(Request, { service: "test", method: "hang", timeout_nano: 20_000_000n });
+  const begun = performance.now();
+  const { response } = await answerTo(encodeFrame({ stream: 1, type: FRAME.request, data }));
+  assert.equal(response.status?.code, CODE.deadlineExceeded);
+  assert.ok(performance.now() - begun < 10_000);
+  conn.close();
+  await served;
 });
 
 Deno.test("TtrpcClient stops waiting for a call that is aborted", async () => {
