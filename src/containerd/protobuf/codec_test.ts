@@ -207,3 +207,21 @@ Deno.test("decode of any bytes answers or throws a ProtobufError", () => {
   }
   assert.throws(() => decode(self, nested), /nested too deeply/);
 });
+
+Deno.test("decode reads messages that are nested 32 deep, and no field of number 0", () => {
+  const byNumber = new Map<number, readonly [string, Field]>();
+  const self: MessageType = { fields: {}, byNumber };
+  byNumber.set(1, ["self", [1, self]]);
+  const nested = (depth: number) => {
+    let bytes = Uint8Array.of();
+    for (let n = 0; n < depth; n++) {
+      bytes = Uint8Array.of(1 << 3 | WIRE.bytes, bytes.length, ...bytes);
+    }
+    return bytes;
+  };
+  assert.ok(decode(self, nested(32)));
+  assert.throws(() => decode(self, nested(33)), /nested too deeply/);
+  // Field 1 of another wire type is passed over; a tag of number 0 is none at all.
+  assert.ok(decode(self, Uint8Array.of(1 << 3 | WIRE.varint, 0)));
+  assert.throws(() => decode(self, Uint8Array.of(WIRE.varint, 0)), /field of number 0/);
+});
