@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BUNDLE_FLAGS, EXPOSE_GC, V8_FLAGS } from "../../src/runtime/process/self_command.ts";
+import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.ts";
 import { VERSION } from "../../src/version.ts";
 import { MTIME } from "./tar.ts";
 import { ScriptError } from "../run_script.ts";
@@ -7,8 +7,7 @@ import { runTool } from "../tool.ts";
 
 const COMPILE_FLAGS = [
   ...BUNDLE_FLAGS,
-  // One executable is daemon and shim.
-  `${V8_FLAGS},${EXPOSE_GC}`,
+  V8_FLAGS,
   "--no-check",
   // Else every start reads a cache of compiled code from $TMPDIR, where any user may have put one.
   "--no-code-cache",

@@ -9,6 +9,7 @@ import { type DaemonFlags, daemonRoleCommand } from "../daemon_command.ts";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";
 import { DaemonServer } from "./daemon_server.ts";
 import { DaemonLog } from "./observability/log.ts";
+import { IdleTrim } from "./process/idle_trim.ts";
 import { programPath, selfShimCommand } from "./process/self_command.ts";
 import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
@@ -99,11 +100,13 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   const metrics = address === undefined
     ? undefined
     : new (await import("./observability/metrics.ts")).Metrics();
+  using idle = new IdleTrim();
   await using endpoints = new AsyncDisposableStack();
   await using daemon = await DaemonServer.start({
     config,
     self: selfShimCommand,
     hooks: [
+      idle.hooks,
       ...(metrics === undefined ? [] : [metrics.daemon]),
       ...(isTelemetryEnabled() ? [spanHooks()] : []),
     ],

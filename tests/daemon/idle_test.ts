@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
+import { anonymousMemory } from "../harness/memory.ts";
 import { until } from "../harness/poll.ts";
 
 /** How long none of the shims may have run, in milliseconds: shorter periods are found. */
@@ -44,4 +45,17 @@ Deno.test("idle: shims whose containers do nothing do nothing either", async () 
     last = now;
     return performance.now() - since >= REST;
   }, { everyMs: 250 });
+});
+
+Deno.test("idle: a daemon that has had much to do gives its memory back", async () => {
+  await using daemon = await TestDaemon.start();
+  using client = await daemon.connect();
+  const before = anonymousMemory(daemon.pid);
+  for (let round = 0; round < 40; round++) {
+    await Promise.all(Array.from({ length: 500 }, () => client.call("daemon.info", {})));
+  }
+  assert.ok(anonymousMemory(daemon.pid) > before);
+  await until("less memory than it had at its start", () => anonymousMemory(daemon.pid) < before, {
+    everyMs: 250,
+  });
 });

@@ -2,6 +2,9 @@
 // The commands that run this berth again.
 import { exists } from "../../linux/fs/exists.ts";
 
+/** The flag of V8 by which a daemon or a shim can trim its memory. */
+const EXPOSE_GC = "--expose-gc";
+
 /**
  * V8 would let 12 MB more of garbage gather before it looks, after 20,000 calls, 500 at a time, and is no
  * faster for it. With 4 it has 15 MB less then, but a call takes 5 to 7 % more CPU on one connection and
@@ -9,10 +12,7 @@ import { exists } from "../../linux/fs/exists.ts";
  * `--optimize-for-size` too: it leaves a daemon with 6 to 17 MB less after those calls, but takes 3 to
  * 6 % more CPU for a call on one connection, and 10 to 22 % on 64.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=8";
-
-/** The flag of V8 by which a shim can trim its memory. */
-export const EXPOSE_GC = "--expose-gc";
+export const V8_FLAGS = `--v8-flags=--max-semi-space-size=8,${EXPOSE_GC}`;
 
 /** The flags of `deno run` for the sources; what berth may do is what root may. */
 const SOURCE_FLAGS = [
