@@ -204,6 +204,28 @@ Deno.test("Server: who is refused for want of room is told so by each call, when
   }
 });
 
+Deno.test("Server: that there is no room is reported once, and again after there was some", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  let hasRoom = true;
+  const reports: string[] = [];
+  const onError = (message: string) => void reports.push(message);
+  await using _server = await Server.listen(path, { onError, handlers, hasRoom: () => hasRoom });
+  const connect = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      using peer = await dial(path, { onError: ignore });
+      await Promise.allSettled([peer.call("echo", 1)]);
+    }
+    return reports.length;
+  };
+  hasRoom = false;
+  assert.equal(await connect(3), 1);
+  hasRoom = true;
+  assert.equal(await connect(1), 1);
+  hasRoom = false;
+  assert.equal(await connect(3), 2);
+});
+
 Deno.test("dial tells a missing socket from a dead one, and both from a full one", async () => {
   using dir = temporary();
   await assert.rejects(dial(`${dir.path}/s`, { onError: ignore }), (error) => {
