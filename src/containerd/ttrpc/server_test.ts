@@ -56,6 +56,8 @@ const router: TtrpcRouter = (service, method) => {
       return () => Promise.reject(new Error("broken"));
     case "hang":
       return hang;
+    case "waited":
+      return Object.assign((payload: Uint8Array) => Promise.resolve(payload), { waits: true });
     case "wait":
       return Object.assign(hang.bind(undefined), { waits: true });
   }
@@ -115,6 +117,14 @@ Deno.test("serveConnection answers other calls beside very many that wait, and r
     assert.deepEqual(await call(client, "echo", Uint8Array.of(2)), Uint8Array.of(2));
     client[Symbol.dispose]();
     await Promise.all(waits);
+  }, 65_536);
+});
+
+Deno.test("serveConnection counts a call that waits no longer than it does", async () => {
+  await withClient(async (client) => {
+    const payload = Uint8Array.of(1);
+    // More than may wait at a time, one after another.
+    for (let n = 0; n < 4100; n++) assert.deepEqual(await call(client, "waited", payload), payload);
   }, 65_536);
 });
 
