@@ -190,7 +190,13 @@ Deno.test("berth install containerd-shim writes to no other file, and says what 
   const file = ["install", "containerd-shim", "--dir", `${daemon.dir}/theirs`];
   const refused = await cli(daemon, file);
   assert.deepEqual([refused.code, refused.stdout], [125, ""]);
-  assert.match(refused.stderr, /^berth: cannot look at \S+\/theirs\/\S+: not a directory\n$/i);
+  assert.match(
+    refused.stderr,
+    /^berth: cannot look at \S+\/theirs\/\S+: not a directory: --dir chooses/i,
+  );
+  const docs = await cli(daemon, ["install", "docs", "--prefix", `${daemon.dir}/theirs`]);
+  assert.equal(docs.code, 125);
+  assert.match(docs.stderr, /^berth: cannot write \S+: not a directory: --prefix chooses another/i);
 });
 
 Deno.test("berth install containerd-shim has a process wait unless it is asked not to", async () => {

@@ -92,6 +92,7 @@ async function shimFiles(
     path,
     text: await daemon.containerdLauncher({ waiting }),
     mode: 0o755,
+    option: "--dir",
   }];
 }
 

@@ -16,6 +16,8 @@ export interface InstalledFile {
   readonly path: string;
   readonly text: string;
   readonly mode: number;
+  /** The option that chooses another place. */
+  readonly option: string;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface InstalledFile {
  *
  * @throws {CliError} for a directory that is none, or where no file can be written.
  */
-export function installFile({ path, text, mode }: InstalledFile): void {
+export function installFile({ path, text, mode, option }: InstalledFile): void {
   const dir = parentDir(path) || (path.startsWith("/") ? "/" : ".");
   try {
     Deno.mkdirSync(dir, { recursive: true });
@@ -39,7 +41,7 @@ export function installFile({ path, text, mode }: InstalledFile): void {
       throw error;
     }
   } catch (error) {
-    throw refusal(error, `cannot write ${path}`);
+    throw refusal(error, `cannot write ${path}`, `${option} chooses another place`);
   }
 }
 
@@ -60,10 +62,11 @@ export function removeInstalled(path: string): boolean {
 }
 
 /** Returns an error of the file system in words; as it is where its own text has advice. */
-function refusal(error: unknown, what: string): unknown {
+function refusal(error: unknown, what: string, advice?: string): unknown {
   const name = errnoNameOf(error);
   if (name === undefined || ["ENOSPC", "EDQUOT", "ENFILE", "EMFILE"].includes(name)) return error;
-  return new CliError(`${what}: ${errnoMessageOf(error)}`, { cause: error });
+  const text = [what, errnoMessageOf(error), ...advice === undefined ? [] : [advice]].join(": ");
+  return new CliError(text, { cause: error });
 }
 
 /**
@@ -81,7 +84,12 @@ export function shellFiles(program: Command, prefix: string): InstalledFile[] {
     ["zsh/site-functions/_berth", zshCompletion(program)],
     ["fish/vendor_completions.d/berth.fish", fishCompletion(program)],
   ];
-  return files.map(([path, text]) => ({ path: `${share}/${path}`, text, mode: 0o644 }));
+  return files.map(([path, text]) => ({
+    path: `${share}/${path}`,
+    text,
+    mode: 0o644,
+    option: "--prefix",
+  }));
 }
 
 /** What the file of the shim begins with, within its first {@linkcode BEGINNING} bytes. */
@@ -111,7 +119,7 @@ function lstatAt(path: string): Deno.FileInfo | undefined {
   try {
     return ifThere(() => Deno.lstatSync(path));
   } catch (error) {
-    throw refusal(error, `cannot look at ${path}`);
+    throw refusal(error, `cannot look at ${path}`, "--dir chooses another place");
   }
 }
 
