@@ -51,6 +51,17 @@ const MemoryStat = message({
   psi: [38, PsiStats],
 });
 
+const RdmaEntry = message({
+  device: [1, "string"],
+  hca_handles: [2, "uint32"],
+  hca_objects: [3, "uint32"],
+});
+
+const RdmaStat = message({
+  current: [1, RdmaEntry, "repeated"],
+  limit: [2, RdmaEntry, "repeated"],
+});
+
 const IoEntry = message({
   major: [1, "uint64"],
   minor: [2, "uint64"],
@@ -82,6 +93,7 @@ export const MetricsV2 = message({
   pids: [1, PidsStat],
   cpu: [2, CpuStat],
   memory: [4, MemoryStat],
+  rdma: [5, RdmaStat],
   io: [6, IoStat],
   hugetlb: [7, HugetlbStat, "repeated"],
   memory_events: [8, MemoryEvents],

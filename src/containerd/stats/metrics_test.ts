@@ -72,6 +72,8 @@ Deno.test("readMetrics reads a cgroup v2", () => {
     "io.stat": "8:0 rbytes=4096 wbytes=1 rios=2 wios=3 dbytes=0 dios=0\n8:16 \n",
     "hugetlb.2MB.current": "0\n",
     "hugetlb.2MB.max": "max\n",
+    "rdma.current": "mlx4_0 hca_handle=2 hca_object=2000\nocrdma1 hca_handle=1 hca_object=0\n",
+    "rdma.max": "mlx4_0 hca_handle=3 hca_object=max\n",
   };
   withFiles(files, (dir) => {
     const { type_url, value } = readMetrics({ version: 2, paths: { unified: dir } });
@@ -85,6 +87,13 @@ Deno.test("readMetrics reads a cgroup v2", () => {
     assert.equal(metrics.memory?.psi?.some?.avg10, 1.5);
     assert.equal(metrics.memory_events?.oom_kill, 1n);
     assert.deepEqual(metrics.io?.usage.map(({ rbytes, wios }) => [rbytes, wios]), [[4096n, 3n]]);
+    assert.deepEqual(metrics.rdma, {
+      current: [
+        { device: "mlx4_0", hca_handles: 2, hca_objects: 2000 },
+        { device: "ocrdma1", hca_handles: 1, hca_objects: 0 },
+      ],
+      limit: [{ device: "mlx4_0", hca_handles: 3, hca_objects: 2 ** 32 - 1 }],
+    });
     assert.deepEqual(metrics.hugetlb.map(({ pagesize, max }) => [pagesize, max]), [[
       "2MB",
       NO_LIMIT,

@@ -16,6 +16,7 @@ export function readMetricsV2(dir: string): Uint8Array<ArrayBuffer> {
     pids: { current: readCount(`${dir}/pids.current`), limit: readCount(`${dir}/pids.max`) },
     cpu: { ...readCounts(`${dir}/cpu.stat`), psi: pressure(`${dir}/cpu.pressure`) },
     memory: memory(dir),
+    rdma: { current: rdma(`${dir}/rdma.current`), limit: rdma(`${dir}/rdma.max`) },
     io: { usage: ioUsage(dir), psi: pressure(`${dir}/io.pressure`) },
     hugetlb: hugetlb(dir),
     memory_events: readCounts(`${dir}/memory.events`),
@@ -76,6 +77,17 @@ function ioUsage(dir: string) {
       rios: toCount(values.get("rios")),
       wios: toCount(values.get("wios")),
     }];
+  });
+}
+
+/** Lines `mlx4_0 hca_handle=2 hca_object=2000`; in `rdma.max` a number may be `max`. */
+function rdma(path: string) {
+  return (readText(path) ?? "").split("\n").flatMap((line) => {
+    const values = pairs(line);
+    const [device = ""] = line.split(" ");
+    if (!values.has("hca_handle")) return [];
+    const count = (name: string) => Number(BigInt.asUintN(32, toCount(values.get(name)) ?? 0n));
+    return [{ device, hca_handles: count("hca_handle"), hca_objects: count("hca_object") }];
   });
 }
 
