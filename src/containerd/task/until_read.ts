@@ -4,7 +4,7 @@ import { O_NONBLOCK, O_WRONLY, OwnedFd } from "../../linux/fd/fd.ts";
 import { countUnread, hasReader, isFifo } from "../../linux/fd/fifo.ts";
 import { ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
 
-/** The delays between two looks, in milliseconds: 99 in all, of 7 looks. */
+/** The delays between two looks, in milliseconds: 95 in all. */
 const LOOKS = { first: 1, most: 32, attempts: 7 };
 
 /**
