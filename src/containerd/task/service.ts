@@ -62,6 +62,10 @@ export class TaskService {
   readonly #containers = new Map<string, TaskContainer>();
   /** Containers that are being created, each with what resolves when that is over. */
   readonly #creating = new Map<string, Promise<void>>();
+  /** Those of them whose client has given up: it has asked for their delete. */
+  readonly #abandoned = new Set<string>();
+  /** Whether a shutdown was asked for while a container was created. */
+  #shutdownAsked = false;
   #refusing = false;
   readonly #methods: ReadonlyMap<string, TtrpcHandler>;
 
@@ -150,7 +154,8 @@ export class TaskService {
         task_pid: this.#containers.get(id)?.service.state().pid ?? 0,
       })),
       Shutdown: handler(ShutdownRequest, Empty, () => {
-        if (!this.busy) this.#options.onShutdown();
+        if (this.busy) this.#shutdownAsked = this.#creating.size > 0;
+        else this.#options.onShutdown();
       }),
     };
   }
@@ -169,10 +174,18 @@ export class TaskService {
         TaskContainer.create(this.#options, request),
       );
       this.#containers.set(id, container);
+      if (this.#abandoned.has(id)) {
+        // Nobody else does: the client was told that there is none.
+        await this.#delete(id, "");
+        throw notCreated(id);
+      }
+      this.#shutdownAsked = false;
       return { pid };
     } finally {
       this.#creating.delete(id);
+      this.#abandoned.delete(id);
       onCreated();
+      if (this.#shutdownAsked && !this.busy) this.#options.onShutdown();
     }
   }
 
@@ -186,6 +199,7 @@ export class TaskService {
   }
 
   async #delete(id: string, execId: string): Promise<Encodable<typeof DeleteResponse>> {
+    if (!this.#containers.has(id) && this.#creating.has(id)) this.#abandoned.add(id);
     const container = this.#get(id);
     const { pid, exitStatus, exitedAt } = await container.delete(target(execId).execId);
     if (execId === "") this.#containers.delete(id);
