@@ -159,8 +159,11 @@ Deno.test("containerd shim runtime: a checkpoint is written, and restored by a c
   await using containerd = new StubContainerd();
   const runtime = RuntimeWrapper.create(containerd.dir);
   using cgroups = cgroupOptions();
+  const criuConfig = (verb: string) => `${containerd.dir}/${verb}.conf`;
   for (const [verb, script] of [["checkpoint", CHECKPOINT], ["restore", RESTORE]] as const) {
-    runtime.rule(verb, `${cgroups.strip} || exit 1\n${script}`);
+    // containerd's specs have no annotation that names the file.
+    const kept = `cp "$CRIU_CONFIG_FILE" ${criuConfig(verb)} || exit 1`;
+    runtime.rule(verb, `${cgroups.strip} || exit 1\n${kept}\n${script}`);
   }
   const options = { binary_name: runtime.path, criu_work_path: `${containerd.dir}/work` };
   const path = `${containerd.dir}/image`;
@@ -209,6 +212,7 @@ Deno.test("containerd shim runtime: a checkpoint is written, and restored by a c
   assert.ok(cgroups.areKept());
   assert.ok(pid > 0);
   assert.equal((await restored.wait()).exit_status, 5);
+  assert.match(Deno.readTextFileSync(criuConfig("restore")), /^cgroup-root \//m);
   const restore = argsOf(runtime, "restore");
   assert.equal(option(restore, "--image-path"), path);
   assert.equal(option(restore, "--work-path"), options.criu_work_path);

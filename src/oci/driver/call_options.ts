@@ -52,6 +52,8 @@ export interface OciCheckpointOptions extends RuntimeCallOptions {
   readonly leaveRunning?: boolean;
   /** Further flags of `checkpoint`, as runc has them: `--tcp-established`, … */
   readonly flags?: readonly string[] | undefined;
+  /** A config file of CRIU's beside that which the spec names. */
+  readonly criuConfig?: string | undefined;
 }
 
 /** Options of `OciRuntime.restore`. */

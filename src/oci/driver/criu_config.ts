@@ -40,8 +40,15 @@ export function writeCriuConfig(path: string, config: CriuConfig): void {
  * fd of the restored one, as CRIU itself has it. In the file of the annotation, which CRIU before 4.2
  * reads twice, each fd would be passed on twice, and be closed the second time.
  */
-export function writeInheritConfig(path: string, inherit: ReadonlyMap<string, number>): void {
-  writeLines(path, Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`));
+export function writeInheritConfig(
+  path: string,
+  inherit: ReadonlyMap<string, number>,
+  { cgroupRoot }: Pick<CriuConfig, "cgroupRoot"> = {},
+): void {
+  writeLines(path, [
+    ...Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`),
+    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
+  ]);
 }
 
 function writeLines(path: string, lines: readonly string[]): void {

@@ -127,13 +127,14 @@ export class OciRuntime {
 
   /** Writes a checkpoint of a running container; stops it unless `leaveRunning`. */
   async checkpoint(options: OciCheckpointOptions): Promise<void> {
-    const { id, imagePath, workPath = imagePath, leaveRunning } = options;
-    const args = ["--image-path", imagePath, "--work-path", workPath];
+    const { id, imagePath, workPath = imagePath, leaveRunning, criuConfig } = options;
+    const args = ["checkpoint", "--image-path", imagePath, "--work-path", workPath];
     if (leaveRunning) args.push("--leave-running");
-    args.push(...options.flags ?? []);
+    args.push(...options.flags ?? [], id);
+    const env = criuConfig === undefined ? undefined : { [CRIU_CONFIG_VARIABLE]: criuConfig };
     await withCriuLog(
       `${workPath}/dump.log`,
-      () => this.#control("checkpoint", id, args, options),
+      () => this.#call({ subcommand: "checkpoint", id, args, output: "quiet", env }, options),
     );
   }
 

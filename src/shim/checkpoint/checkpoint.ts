@@ -4,7 +4,11 @@ import { tryStat } from "../../linux/fs/try_stat.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { readJson } from "../../oci/json_file.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
-import { writeCriuConfig, writeInheritConfig } from "../../oci/driver/criu_config.ts";
+import {
+  CRIU_CONFIG_ANNOTATION,
+  writeCriuConfig,
+  writeInheritConfig,
+} from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
 import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -26,6 +30,9 @@ interface Checkpointed {
  * Tells CRIU which open files of the container are outside of it: the other ends of its stdio.
  * Writes into the checkpoint which these are.
  *
+ * Returns the config file of CRIU's that the runtime does not learn of by the container's spec, as those of
+ * containerd's bundles have none.
+ *
  * @param pids the container's processes, init first.
  * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room, and if
  *   two files outside are the same stream.
@@ -34,7 +41,7 @@ export function prepareCheckpoint(
   { record, paths }: Checkpointed,
   pids: readonly number[],
   checkpoint: string,
-): void {
+): string | undefined {
   const files = findExternalFiles(pids, streamPaths(record, paths));
   const streams = [...files.values()].filter((stream) => stream !== undefined);
   if (new Set(streams).size < streams.length) {
@@ -57,13 +64,16 @@ export function prepareCheckpoint(
       { cause: error, data: { id: record.id } },
     );
   }
+  return namesCriuConfig(paths) ? undefined : paths.criuConfig;
 }
 
 /** Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup. */
 export function prepareRestore({ paths }: Checkpointed, checkpoint: string): void {
   const cgroupRoot = ownCgroup(paths);
-  writeCriuConfig(paths.criuConfig, cgroupRoot === undefined ? {} : { cgroupRoot });
-  writeInheritConfig(paths.criuInherit, readExternalFiles(checkpoint));
+  const config = cgroupRoot === undefined ? {} : { cgroupRoot };
+  writeCriuConfig(paths.criuConfig, config);
+  const inherit = readExternalFiles(checkpoint);
+  writeInheritConfig(paths.criuInherit, inherit, namesCriuConfig(paths) ? {} : config);
 }
 
 /**
@@ -93,6 +103,12 @@ function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
     return tryStat(fifo) === undefined ? stdio[stream] : fifo;
   };
   return [stdio.stdin, copied("stdout"), copied("stderr")];
+}
+
+/** Returns whether the bundle's spec names a config file of CRIU's. */
+function namesCriuConfig(paths: BundlePaths): boolean {
+  const annotations = readJson<Record<string, unknown>>(paths.config)?.["annotations"];
+  return isRecord(annotations) && typeof annotations[CRIU_CONFIG_ANNOTATION] === "string";
 }
 
 /** Returns the cgroup that the bundle's spec names, where it can be told. */

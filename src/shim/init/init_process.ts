@@ -234,12 +234,12 @@ export class InitProcess {
   ): Promise<void> {
     const { record: { id }, runtime, log } = this.#context;
     const initFirst = [this.pid, ...pids.filter((pid) => pid !== this.pid)];
-    prepareCheckpoint(this.#context, initFirst, options.imagePath);
+    const criuConfig = prepareCheckpoint(this.#context, initFirst, options.imagePath);
     // Of a container that has ended there is nothing to write but what a checkpoint that ends it has.
     const giveUp = new AbortController();
     using _timer = giveUpAfterEnd(this.#ended.signal, giveUp);
     const { signal } = giveUp;
-    await keepMount(() => runtime.checkpoint({ ...options, id, signal }), log);
+    await keepMount(() => runtime.checkpoint({ ...options, id, signal, criuConfig }), log);
   }
 
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */
