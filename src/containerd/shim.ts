@@ -13,7 +13,7 @@ import type { ContainerdLog } from "./log.ts";
 import { TaskService } from "./task/service.ts";
 import { closeConnection, serveConnection } from "./ttrpc/server.ts";
 
-/** How long a shim stays with neither a container nor a connection, in milliseconds. */
+/** The default of {@linkcode ContainerdShimOptions.idleMs}. */
 const IDLE_MS = 60_000;
 
 /** How long a shim without containers stays for events that containerd has not taken: 15 minutes. */
@@ -32,6 +32,8 @@ export interface ContainerdShimOptions {
   readonly reaper: Reaper;
   readonly deliver: Deliver;
   readonly log: ContainerdLog;
+  /** How long it stays with neither a container nor a connection, in milliseconds; a minute by default. */
+  readonly idleMs?: number;
   /**
    * Called once, when this process has nothing to do any more, and holds nothing but what these options
    * have given.
@@ -110,7 +112,7 @@ export class ContainerdShim {
   #watchIdle(): void {
     this.#idle?.[Symbol.dispose]();
     if (this.#done || this.#connections.size > 0 || this.#tasks.busy) return;
-    this.#idle = after(IDLE_MS, () => void this.#end(KEEP_MS));
+    this.#idle = after(this.#options.idleMs ?? IDLE_MS, () => void this.#end(KEEP_MS));
   }
 
   /**
