@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Field, MessageType } from "../protobuf/fields.ts";
+import { outline } from "../protobuf/outline_testing.ts";
 import { MetricsV1 } from "./messages_v1.ts";
 import { MetricsV2 } from "./messages_v2.ts";
-
-/** Returns the fields of a message as a text: a name, a number, and what is in it; `+` for several. */
-function outline({ fields }: MessageType): string {
-  const parts = Object.entries(fields).map(([name, [number, type, repeated]]: [string, Field]) => {
-    const what = typeof type === "string"
-      ? (type === "uint64" ? "" : ` ${type}`)
-      : ` {${outline(type)}}`;
-    return `${name} ${number}${repeated ? "+" : ""}${what}`;
-  });
-  return parts.join(", ");
-}
 
 const V1 = [
   "hugetlb 1+ {usage 1, max 2, failcnt 3, pagesize 4 string}, pids 2 {current 1, limit 2},",
