@@ -133,6 +133,17 @@ Deno.test("Forwarder tries an exit that is refused for longer than other events"
   assert.deepEqual([taken, tries], [["/tasks/exit"], 7]);
 });
 
+Deno.test("Forwarder takes an answer that containerd is unavailable for no refusal", async () => {
+  let tries = 0;
+  const { made, taken, log } = forwarder(() => {
+    if (++tries <= 5) throw gone();
+  });
+  made.push(event("/tasks/start"));
+  assert.ok(await made.flush(20_000));
+  assert.deepEqual([taken, tries], [["/tasks/start"], 6]);
+  assert.deepEqual(log.filter((line) => /dropped/.test(line)), []);
+});
+
 Deno.test("Forwarder gives up an event that is refused, not those behind it", async () => {
   const { made, taken } = forwarder((topic) => {
     if (topic === "bad") throw new TtrpcError(CODE.invalidArgument, "no");
