@@ -10,7 +10,14 @@ import {
   STATUS,
 } from "../../src/containerd/messages/task.ts";
 import { Empty } from "../../src/containerd/messages/types.ts";
-import { O_NONBLOCK, O_RDONLY, OwnedFd, readAvailable } from "../../src/linux/fd/fd.ts";
+import {
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  OwnedFd,
+  readAvailable,
+  write,
+} from "../../src/linux/fd/fd.ts";
 import { FifoReader, FifoWriter, makeFifo, readUntil } from "../harness/io/fifo.ts";
 import { until, within } from "../harness/poll.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
@@ -176,6 +183,35 @@ Deno.test("containerd shim io: a terminal's delete is answered when its output i
   await run("unread");
   await within("the delete", client.delete("unread"));
   assert.equal(readAvailable(reader.fd, buffer), buffer.length);
+});
+
+Deno.test("containerd shim io: a terminal's delete waits until its output is copied", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  const run = async (id: string, script: string, terminal = false) => {
+    const stdout = terminal ? fifo : "";
+    await client.exec(id, ["sh", "-c", script], { stdout, terminal });
+    const exit = client.wait(id);
+    await client.start(id);
+    await within("the exit", exit);
+  };
+  const fifo = makeFifo(containerd.dir);
+  using reader = OwnedFd.open(fifo, O_RDWR | O_NONBLOCK);
+  // As long as a client does not read, nothing more has room.
+  const full = 64 * 1024;
+  write(reader.fd, new Uint8Array(full));
+  await run("tty", "echo last", true);
+  let isDeleted = false;
+  const deleting = client.delete("tty").then(() => isDeleted = true);
+  // Longer than a delete waits for a reader of what is copied.
+  await run("other", "sleep 0.5");
+  assert.ok(!isDeleted);
+  const buffer = new Uint8Array(2 * full);
+  assert.equal(readAvailable(reader.fd, buffer), full);
+  await within("the delete", deleting);
+  const count = readAvailable(reader.fd, buffer) ?? 0;
+  assert.equal(new TextDecoder().decode(buffer.subarray(0, count)), "last\r\n");
 });
 
 Deno.test("containerd shim io: what is asked of an exec before its start is done then", async () => {
