@@ -3,9 +3,12 @@
 // Processes that wait to be shims of containerd, with each shell that may run the file it calls.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { BootstrapParams } from "../../src/containerd/messages/bootstrap.ts";
+import { encode } from "../../src/containerd/protobuf/codec.ts";
 import { writeScript } from "../harness/stand_in.ts";
 import { until } from "../harness/poll.ts";
 import { hasEnded, killIfThere, openFiles } from "../harness/processes.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { live, SHELLS, start, startByShell } from "./waiting_testing.ts";
 
@@ -144,6 +147,37 @@ Deno.test("containerd waiting: a start from another place, and a shell that is g
   await until("the end of what was asked", () => !containerd.waitingPids().includes(next));
   assert.equal(containerd.slot(), undefined);
   await start(containerd, "last");
+});
+
+Deno.test("containerd waiting: a shim has the environment of its own start, and nothing of another", async () => {
+  const old = { TTRPC_ADDRESS: "/old", DBUS_SESSION_BUS_ADDRESS: "old" };
+  await using containerd = new StubContainerd({ waiting: true, env: old });
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  const seen = `${containerd.dir}/seen`;
+  runtime.rule("create", `env >${seen}`);
+  const bin = `${containerd.dir}/path`;
+  Deno.mkdirSync(bin);
+  Deno.symlinkSync(runtime.path, `${bin}/runc`);
+  await start(containerd, "first");
+  const waiting = await containerd.waits();
+  const ttrpc = `${containerd.address}.ttrpc`;
+  const text = `unset DBUS_SESSION_BUS_ADDRESS\nexport TTRPC_ADDRESS=${ttrpc} PATH=${bin}:$PATH\n` +
+    `exec ${containerd.shim} "$@"`;
+  const shim = writeScript(`${containerd.dir}/other`, text);
+  containerd.makeBundle("c", ["sh", "-c", "exit 7"]);
+  // Without containerd's address, which is then that of the environment.
+  const { socketDir: socket_dir } = containerd;
+  const input = encode(BootstrapParams, { instance_id: "c", namespace: "test", socket_dir });
+  using client = await containerd.start("c", { shim, input });
+  assert.ok(containerd.shimPids().includes(waiting));
+  await client.create();
+  const variables = Deno.readTextFileSync(seen).split("\n");
+  assert.ok(variables.some((variable) => variable.startsWith(`PATH=${bin}:`)));
+  assert.ok(!variables.some((variable) => variable.startsWith("DBUS_SESSION_BUS_ADDRESS=")));
+  await client.start();
+  await client.wait();
+  assert.deepEqual(await containerd.told("c", "exit"), ["create", "start", "exit"]);
+  await client.delete();
 });
 
 Deno.test("containerd waiting: it ends when it was idle for long, and with its containerd", async () => {

@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly input?: Uint8Array;
   /** Options of the runtime. */
   readonly options?: Encodable<typeof RuncOptions>;
+  /** Another file to call than the program. */
+  readonly shim?: string;
 }
 
 /** The output of a program, and how it ended. */
@@ -240,8 +242,8 @@ export class StubContainerd implements AsyncDisposable {
   }
 
   /** Starts a shim for the bundle of `id` and connects to it. */
-  async start(id: string, { input, options }: StartOptions = {}): Promise<TaskClient> {
-    const said = await this.call(id, "start", input ?? this.params(id, options));
+  async start(id: string, { input, options, shim }: StartOptions = {}): Promise<TaskClient> {
+    const said = await this.call(id, "start", input ?? this.params(id, options), shim);
     if (said.code !== 0) throw new Error(`start of ${id}: ${said.code} ${said.stderr}`);
     return await TaskClient.connect(addressIn(said.stdout), id, this.bundleOf(id), {
       type_url: "containerd.runc.v1.Options",
