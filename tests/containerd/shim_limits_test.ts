@@ -103,6 +103,21 @@ Deno.test("containerd shim limits: what is not there, and what is called in the 
   await assert.rejects(missing.create(), /"no-runc"/);
 });
 
+Deno.test("containerd shim limits: a container that the runtime has lost is not found", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  // As where its directory is cleaned up by hand.
+  Deno.removeSync(`${containerd.dir}/oci/test/c`, { recursive: true });
+  await assert.rejects(client.kill(15, "", true), {
+    code: CODE.notFound,
+    message: /container does not exist/,
+  });
+  await client.kill(9);
+  assert.equal((await client.wait()).exit_status, 137);
+  await client.delete();
+});
+
 testNeeding(
   ["crun"],
   "containerd shim limits: crun by the name that the options have",
