@@ -84,7 +84,7 @@ await runScript(async (signal) => {
   await Deno.mkdir(values.out.slice(0, values.out.lastIndexOf("/")) || ".", { recursive: true });
   await Deno.writeTextFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
 
-  console.log(`\n${table(results)}\n`);
+  if (results.length > 0) console.log(`\n${table(results)}\n`);
   for (const { title, note } of results) if (note !== undefined) console.log(`${title}: ${note}`);
   console.log(
     `\nMedians, ${date.slice(0, 10)}: ${machine.cpus} × ${machine.cpu}, Linux ${machine.kernel}, ` +
@@ -137,8 +137,11 @@ async function measure(workspace: Workspace, engines: AsyncDisposableStack, sign
   for (const [name, measureRows] of Object.entries(rows)) {
     if (!chosen.includes(name)) continue;
     const start = performance.now();
-    results.push(...(await measureRows(bench)).map(resultOfRow));
-    console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    const measured = await measureRows(bench);
+    results.push(...measured.map(resultOfRow));
+    const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+    const isLeftOut = bench.quick && measured.length === 0;
+    console.error(`${name}: ${isLeftOut ? "its rows need a run without --quick" : took}`);
   }
   return { versions: bench.engines.map(({ version }) => version), results };
 }
