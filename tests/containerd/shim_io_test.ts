@@ -23,6 +23,9 @@ import { until, within } from "../harness/poll.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
+/** The bytes that a FIFO has room for (pipe(7)). */
+const FIFO_SIZE = 64 * 1024;
+
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
 const LOGGER = `echo "$*" >"$2/args"
 echo "$CONTAINER_ID $CONTAINER_NAMESPACE \${HOME-none}" >"$2/env"
@@ -185,33 +188,38 @@ Deno.test("containerd shim io: a terminal's delete is answered when its output i
   assert.equal(readAvailable(reader.fd, buffer), buffer.length);
 });
 
-Deno.test("containerd shim io: a terminal's delete waits until its output is copied", async () => {
+Deno.test("containerd shim io: a terminal's delete waits until its output is copied, but not for ever", async () => {
   await using containerd = new StubContainerd();
   using client = await containerd.create("c", ["sleep", "1000"]);
   await client.start();
-  const run = async (id: string, script: string, terminal = false) => {
-    const stdout = terminal ? fifo : "";
-    await client.exec(id, ["sh", "-c", script], { stdout, terminal });
+  const run = async (id: string, script: string, stdout = "") => {
+    await client.exec(id, ["sh", "-c", script], { stdout, terminal: stdout !== "" });
     const exit = client.wait(id);
     await client.start(id);
     await within("the exit", exit);
   };
-  const fifo = makeFifo(containerd.dir);
-  using reader = OwnedFd.open(fifo, O_RDWR | O_NONBLOCK);
-  // As long as a client does not read, nothing more has room.
-  const full = 64 * 1024;
-  write(reader.fd, new Uint8Array(full));
-  await run("tty", "echo last", true);
-  let isDeleted = false;
-  const deleting = client.delete("tty").then(() => isDeleted = true);
-  // Longer than a delete waits for a reader of what is copied.
+  /** The ids of what is deleted. */
+  const deleted: string[] = [];
+  /** Runs and deletes what shows one line, for which its FIFO has no room. */
+  const fill = async (id: string) => {
+    const path = makeFifo(containerd.dir);
+    const fifo = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
+    write(fifo.fd, new Uint8Array(FIFO_SIZE));
+    await run(id, "echo last", path);
+    return { fifo, deleting: client.delete(id).then(() => void deleted.push(id)) };
+  };
+  const unread = await fill("unread"), read = await fill("read");
+  using _full = unread.fifo;
+  using reader = read.fifo;
+  // Longer than a delete waits for the reader of what is copied.
   await run("other", "sleep 0.5");
-  assert.ok(!isDeleted);
-  const buffer = new Uint8Array(2 * full);
-  assert.equal(readAvailable(reader.fd, buffer), full);
-  await within("the delete", deleting);
+  assert.ok(!deleted.includes("read"));
+  const buffer = new Uint8Array(2 * FIFO_SIZE);
+  assert.equal(readAvailable(reader.fd, buffer), FIFO_SIZE);
+  await within("the delete", read.deleting);
   const count = readAvailable(reader.fd, buffer) ?? 0;
   assert.equal(new TextDecoder().decode(buffer.subarray(0, count)), "last\r\n");
+  await within("the delete of what nobody reads", unread.deleting);
 });
 
 Deno.test("containerd shim io: what is asked of an exec before its start is done then", async () => {
