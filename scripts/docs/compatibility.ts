@@ -221,11 +221,17 @@ function valueIssues(old: JsonSchema, current: JsonSchema, path: string): string
     ...UPPER.filter((key) => number(current[key], Infinity) < number(old[key], Infinity)),
     ...(current.pattern !== undefined && current.pattern !== old.pattern ? ["pattern"] : []),
   ].map((key) => `${path}: narrower ${key}`);
-  if (current.enum === undefined) return narrowed;
-  const accepted = list(current.enum);
-  if (old.enum === undefined) return [...narrowed, `${path}: only some values are accepted now`];
-  const gone = list(old.enum).filter((value) => !accepted.includes(value));
+  const [before, accepted] = [valuesOf(old), valuesOf(current)];
+  if (accepted === undefined) return narrowed;
+  if (before === undefined) return [...narrowed, `${path}: only some values are accepted now`];
+  const gone = before.filter((value) => !accepted.includes(value));
   return [...narrowed, ...gone.map((value) => `${path}: ${value} is no longer accepted`)];
+}
+
+/** Returns the only values that a schema accepts; undefined where it names none. */
+function valuesOf(schema: JsonSchema): string[] | undefined {
+  if (schema.const !== undefined) return [String(schema.const)];
+  return schema.enum === undefined ? undefined : list(schema.enum);
 }
 
 /** Whether every value of type `type` is of type `by`. */

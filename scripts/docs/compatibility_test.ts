@@ -100,6 +100,7 @@ Deno.test("incompatibilities: each thing that breaks a client is found", () => {
     [params({ id: z.string().max(76).min(2).regex(/^a/) }), "thing.kill.id: narrower minLength"],
     [params({ id: z.string().max(76).regex(/^b/) }), "thing.kill.id: narrower pattern"],
     [params({ id: z.enum(["a"]) }), "thing.kill.id: only some values are accepted now"],
+    [params({ id: z.literal("a") }), "thing.kill.id: only some values are accepted now"],
     [params({ signal: z.int().min(1).max(64) }), "thing.kill.signal: string is no longer accepted"],
     [
       params({ signal: z.union([z.int().min(2).max(64), z.string()]) }),
