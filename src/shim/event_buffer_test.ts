@@ -18,8 +18,10 @@ Deno.test("EventBuffer: a subscriber gets what is kept, then what comes, in orde
 
 Deno.test("EventBuffer: acknowledged events are forgotten, others never", () => {
   const buffer = new EventBuffer();
-  for (let count = 0; count < MAX_KEPT + 5; count++) buffer.publish({ type: "start", pid: count });
-  assert.ok(buffer.full);
+  for (let count = 0; count < MAX_KEPT + 5; count++) {
+    assert.equal(buffer.full, count >= MAX_KEPT);
+    buffer.publish({ type: "start", pid: count });
+  }
   buffer.ack(MAX_KEPT);
   assert.ok(!buffer.full);
   const got: number[] = [];
