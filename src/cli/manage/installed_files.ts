@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { baseName, parentDir } from "../../linux/fs/path_names.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { errnoMessageOf, errnoNameOf } from "../../linux/libc/errno.ts";
+import { errnoMessageOf, errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { zshCompletion } from "../completion/zsh.ts";
@@ -64,7 +64,7 @@ export function removeInstalled(path: string): boolean {
 /** Returns an error of the file system in words; as it is where its own text has advice. */
 function refusal(error: unknown, what: string, advice?: string): unknown {
   const name = errnoNameOf(error);
-  if (name === undefined || ["ENOSPC", "EDQUOT", "ENFILE", "EMFILE"].includes(name)) return error;
+  if (name === undefined || isExhausted(error)) return error;
   const text = [what, errnoMessageOf(error), ...advice === undefined ? [] : [advice]].join(": ");
   return new CliError(text, { cause: error });
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../error_text.ts";
 import { fdPath, O_DIRECTORY, O_NOFOLLOW, O_PATH, OwnedFd } from "../fd/fd.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { pathNames } from "../fs/path_names.ts";
@@ -103,9 +104,7 @@ export class UnmountError extends Error {
   readonly mountPoint: string;
 
   constructor(mountPoint: string, cause: unknown) {
-    super(`cannot unmount ${mountPoint}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
+    super(`cannot unmount ${mountPoint}: ${messageOf(cause)}`, { cause });
     this.mountPoint = mountPoint;
   }
 }

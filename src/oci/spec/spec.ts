@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks OCI specs.
 import * as z from "zod";
+import { isRecord } from "../../rpc/is_record.ts";
 
 // Members are named and meant as in the OCI runtime spec (config.md, config-linux.md). Optional ones
 // may be null, as Go programs write an absent list. Whatever berth does not rely on is left to the
@@ -105,7 +106,7 @@ const linux = z.looseObject({
 const root = z.looseObject({ path: z.string().min(1), readonly: z.boolean().nullish() });
 
 const annotations = z.custom<Record<string, string>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  isRecord,
   "must be an object",
 ).superRefine((values, context) => {
   const bad = Object.keys(Object(values)).filter((name) => typeof values[name] !== "string");
