@@ -216,7 +216,7 @@ export class ShimService {
    * @throws {NotFoundError} if there is none.
    */
   execState(execId: string): { readonly state: ExecProcessState; readonly stdio: StdioPaths } {
-    const { state, request: { stdio } } = this.#parts.execs.get(execId);
+    const { state, stdio } = this.#parts.execs.get(execId);
     return { state, stdio };
   }
 

@@ -39,11 +39,13 @@ const NEVER_STARTED: ProcessExit = { exitStatus: 0, exitedAt: "" };
 /** An additional process of a container. Callers serialize its start with changes of the container. */
 export class Exec {
   readonly execId: string;
-  /** The request that it was made for. */
-  readonly request: ExecRequest;
+  /** Where its input and output are to go. */
+  readonly stdio: StdioPaths;
   /** Its published exit. */
   readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
+  /** What it is to be; dropped once it runs, for it can be large. */
+  #spec: Pick<ExecRequest, "process" | "complete">;
   readonly #machine: StateMachine<ExecProcessState, ExecEvent>;
   #io: Stdio | undefined;
   #startedAt = "";
@@ -53,10 +55,11 @@ export class Exec {
   readonly #files: string[] = [];
 
   constructor(context: ProcessContext, request: ExecRequest) {
-    const { execId } = request;
+    const { execId, stdio, process, complete = false } = request;
     this.#context = context;
     this.execId = execId;
-    this.request = request;
+    this.stdio = stdio;
+    this.#spec = { process, complete };
     const { record, log } = context;
     const subject = `exec ${execId} of container ${record.id}`;
     this.#machine = new StateMachine(EXEC_LIFECYCLE, subject, log);
@@ -94,7 +97,7 @@ export class Exec {
     }
     this.#machine.transition({ type: "start" });
     try {
-      this.#io ??= await openStdio(this.#stdioOptions(this.request.stdio));
+      this.#io ??= await openStdio(this.#stdioOptions(this.stdio));
       return await this.#run(this.#io);
     } catch (error) {
       this.dropStart();
@@ -117,7 +120,7 @@ export class Exec {
   async prepare(): Promise<void> {
     let io: Stdio;
     try {
-      io = await openStdio(this.#stdioOptions(this.request.stdio));
+      io = await openStdio(this.#stdioOptions(this.stdio));
     } catch {
       // The start tries again.
       return;
@@ -157,7 +160,8 @@ export class Exec {
   }
 
   #process(): Record<string, unknown> {
-    const { process, complete, stdio: { terminal } } = this.request;
+    const { process, complete } = this.#spec;
+    const { terminal } = this.stdio;
     if (complete) return { ...process, terminal };
     const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
     return { ...mergeProcess(config?.process ?? {}, process, { terminal }), terminal };
@@ -179,6 +183,7 @@ export class Exec {
       throw error;
     }
     this.#machine.transition({ type: "started", pid });
+    this.#spec = { process: {} };
     return handle;
   }
 

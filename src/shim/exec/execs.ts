@@ -121,7 +121,7 @@ export class Execs {
   async #prepare(exec: Exec): Promise<void> {
     const { init } = this.#options;
     if (!init.startedDirectly || init.state.name !== "running") return;
-    const { stdin, terminal } = exec.request.stdio;
+    const { stdin, terminal } = exec.stdio;
     if (stdin !== "" || terminal || this.#prepared?.isPrepared) return;
     this.#prepared = exec;
     await exec.prepare();
@@ -158,7 +158,7 @@ export class Execs {
         execId,
         pid,
         startTime: this.#startTime(pid),
-        stdio: exec.request.stdio,
+        stdio: exec.stdio,
         startedSeq: events.next(this.#announced.has(exec) ? 0 : 1),
       });
     }

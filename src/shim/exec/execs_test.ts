@@ -2,6 +2,7 @@
 //
 // Of an exec in two steps runc is run between them, and waits for the second.
 import assert from "node:assert/strict";
+import { heapInUse } from "../../../tests/harness/memory.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { listProcesses } from "../../../tests/harness/processes.ts";
 import { findCgroup, freeze, freezerState, thaw } from "../../linux/cgroup/cgroup.ts";
@@ -70,6 +71,24 @@ Deno.test("execs: runc waits between the two steps of an exec, and is told of th
     "exit:one",
   ]);
   assert.deepEqual(test.log, []);
+});
+
+Deno.test("execs: what a process is to be is kept for a start that may come again, and dropped by one", async () => {
+  await using area = new TestArea();
+  const { service } = await running(area);
+  // Large ones are not to be kept for as long as their processes run.
+  const add = (execId: string, arg: string) => {
+    const exec = request(execId, arg, "1000");
+    service.addExec(exec);
+    return new WeakRef(exec.process);
+  };
+  const bad = add("bad", "/bin/none"), good = add("good", "/bin/sleep");
+  for (let n = 0; n < 2; n++) await assert.rejects(service.startExec("bad"), RuntimeError);
+  await service.startExec("good");
+  await until("the spec is dropped", () => heapInUse() > 0 && good.deref() === undefined);
+  assert.notEqual(bad.deref(), undefined);
+  service.processes.kill({ execId: "good", signal: SIGKILL });
+  await service.processes.wait({ execId: "good" });
 });
 
 Deno.test("execs: a stdin is not opened before the start, and no runtime runs ahead of it", async () => {
