@@ -36,6 +36,8 @@ interface ProcessIo {
   /** Requests before the start of an exec, which are done then: nerdctl asks for both. */
   size?: TerminalSize;
   stdinClosed?: true;
+  /** What the spec of an exec counts for until its start. */
+  readonly held?: Disposable;
 }
 
 /** The size of a terminal, in characters. */
@@ -129,21 +131,26 @@ export class TaskContainer {
   }
 
   async #endLogger(execId: string): Promise<void> {
-    await this.#io.get(execId)?.logger?.end();
+    const io = this.#io.get(execId);
+    io?.held?.[Symbol.dispose]();
+    await io?.logger?.end();
     this.#io.delete(execId);
   }
 
-  /** Adds an exec that {@linkcode startExec} starts. */
+  /** Adds an exec that {@linkcode startExec} starts; `held` is disposed when its spec is dropped. */
   addExec(
     request: Decoded<typeof ExecProcessRequest>,
     process: Readonly<Record<string, unknown>>,
+    held: Disposable,
   ): void {
-    const { exec_id: execId } = request;
+    // Not the request itself: it holds the whole frame that it came in.
+    const { exec_id: execId, stdin, stdout, stderr, terminal: isTerminal } = request;
+    const requested = { stdin, stdout, stderr, terminal: isTerminal };
     const { stdio, logger } = taskIo(request, `${this.bundle}/exec-${execId}`);
     prepareTargets(stdio);
     this.service.addExec({ execId, process, stdio, complete: true });
     const terminal = terminalOutput(stdio);
-    this.#io.set(execId, { requested: request, target: logger, terminal });
+    this.#io.set(execId, { requested, target: logger, terminal, held });
   }
 
   /**
@@ -185,7 +192,8 @@ export class TaskContainer {
   /** Starts an exec that was added. One that could not be started can be started again. */
   async startExec(execId: string): Promise<{ pid: number }> {
     const started = await this.#startExec(execId);
-    const { size, stdinClosed } = this.#io.get(execId) ?? {};
+    const { size, stdinClosed, held } = this.#io.get(execId) ?? {};
+    held?.[Symbol.dispose]();
     if (size !== undefined) this.resize(execId, size);
     if (stdinClosed) this.closeStdin(execId);
     return started;
@@ -230,6 +238,7 @@ export class TaskContainer {
     const result = await this.service.delete(target);
     await this.#endLogger(execId ?? INIT);
     if (execId !== undefined) return result;
+    for (const { held } of this.#io.values()) held?.[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     await this.service.release();
     writeDeleted(this.bundle, { ...result, socket: this.#context.socket });

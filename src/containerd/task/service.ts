@@ -30,6 +30,7 @@ import {
   WaitResponse,
 } from "../messages/task.ts";
 import { Empty } from "../messages/types.ts";
+import { ExecSpecs } from "../exec_specs.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import type { Decoded, Encodable } from "../protobuf/fields.ts";
 import { readMetrics } from "../stats/metrics.ts";
@@ -66,6 +67,7 @@ export class TaskService {
   readonly #abandoned = new Set<string>();
   /** Whether a shutdown was asked for while a container was created. */
   #shutdownAsked = false;
+  readonly #specs = new ExecSpecs();
   #refusing = false;
   readonly #methods: ReadonlyMap<string, TtrpcHandler>;
 
@@ -235,7 +237,13 @@ export class TaskService {
       const message = "is not an id";
       throw new InvalidParamsError(`exec_id ${message}`, [{ path: "exec_id", message }]);
     }
-    container.addExec(request, jsonOf("spec", spec));
+    const held = this.#specs.hold(request);
+    try {
+      container.addExec(request, jsonOf("spec", spec), held);
+    } catch (error) {
+      held[Symbol.dispose]();
+      throw error;
+    }
   }
 
   #resize({ id, exec_id, width, height }: Decoded<typeof ResizeRequest>): void {
