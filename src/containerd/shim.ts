@@ -6,6 +6,7 @@ import { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { messageOf, stackOf } from "../error_text.ts";
 import { MemoryTrim } from "../shim/memory_trim.ts";
+import { ByteBudget } from "../rpc/protocol/byte_budget.ts";
 import type { ShimSocket } from "./bootstrap/socket.ts";
 import type { Deliver } from "./events/forwarder.ts";
 import { Forwarder } from "./events/forwarder.ts";
@@ -21,6 +22,9 @@ const KEEP_MS = 900_000;
 
 /** The same where a signal ends it, as at the shutdown of the machine. */
 const SIGNAL_MS = 30_000;
+
+/** The most that connections hold in all, in bytes: 16 of the largest frames. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 /** Delay before accepting is tried again where no fd is left, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
@@ -50,6 +54,7 @@ export class ContainerdShim {
   readonly #reserve = new FdReserve();
   readonly #trim = new MemoryTrim();
   readonly #connections = new Set<Deno.Conn>();
+  readonly #budget = new ByteBudget(MAX_HELD_BYTES);
   #idle: Disposable | undefined;
   #ending = false;
   #done = false;
@@ -96,12 +101,18 @@ export class ContainerdShim {
   }
 
   async #serve(conn: Deno.Conn): Promise<void> {
+    const { log } = this.#options;
     this.#connections.add(conn);
     this.#watchIdle();
     try {
-      await serveConnection(conn, this.#tasks.router);
+      await serveConnection(
+        conn,
+        this.#tasks.router,
+        this.#budget,
+        (message) => log.write("warning", message),
+      );
     } catch (error) {
-      this.#options.log.write("error", `serving a connection: ${stackOf(error)}`);
+      log.write("error", `serving a connection: ${stackOf(error)}`);
     }
     closeConnection(conn);
     this.#connections.delete(conn);

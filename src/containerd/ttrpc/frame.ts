@@ -10,6 +10,14 @@ const HEADER = 10;
 /** How many bytes are read at a time, so that a short frame takes one read. */
 const READ_SIZE = 4096;
 
+/**
+ * Returns for how many bytes data of this length count where a server bounds what it holds: short
+ * ones are free, so that a client without large ones is never in the way of others.
+ */
+export function countedBytes(length: number): number {
+  return length > READ_SIZE ? length : 0;
+}
+
 /** The types of frames. */
 export const FRAME = { request: 1, response: 2, data: 3 };
 
@@ -45,14 +53,22 @@ export function encodeFrame(
  */
 export class FrameReader {
   readonly #read: (buffer: Uint8Array) => Promise<number | null>;
+  readonly #onLength: ((length: number) => void) | undefined;
   readonly #header = new Uint8Array(HEADER);
   readonly #buffer = new Uint8Array(READ_SIZE);
   /** The part of the buffer that belongs to no frame yet. */
   #unread = this.#buffer.subarray(0, 0);
 
-  /** @param read Reads some bytes, as `Deno.Conn.read` does. */
-  constructor(read: (buffer: Uint8Array) => Promise<number | null>) {
+  /**
+   * @param read Reads some bytes, as `Deno.Conn.read` does.
+   * @param onLength Called before the data of a frame are read, with their length.
+   */
+  constructor(
+    read: (buffer: Uint8Array) => Promise<number | null>,
+    onLength?: (length: number) => void,
+  ) {
     this.#read = read;
+    this.#onLength = onLength;
   }
 
   /** Returns the next frame; undefined at the end of the connection, also within a frame. */
@@ -64,8 +80,16 @@ export class FrameReader {
     if (length > MAX_DATA) {
       return await this.#passOver(length) ? { ...head, data: undefined } : undefined;
     }
+    this.#onLength?.(length);
     const data = new Uint8Array(length);
-    return await this.#fill(data) ? { ...head, data } : undefined;
+    let isWhole = false;
+    try {
+      isWhole = await this.#fill(data);
+    } finally {
+      // Freed at once, and not when V8 collects garbage.
+      if (!isWhole) data.buffer.transfer(0);
+    }
+    return isWhole ? { ...head, data } : undefined;
   }
 
   async #fill(target: Uint8Array): Promise<boolean> {

@@ -2,8 +2,9 @@
 // A server of ttrpc.
 import type { Decoded } from "../protobuf/fields.ts";
 import { decode, encode } from "../protobuf/codec.ts";
-import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
+import { countedBytes, FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";
+import { ByteBudget } from "../../rpc/protocol/byte_budget.ts";
 import { after, MAX_TIMER_MS } from "../../linux/event_loop/timer.ts";
 import { messageOf } from "../../error_text.ts";
 
@@ -39,17 +40,38 @@ export interface TtrpcConn {
  * Serves one connection until the client closes it or {@linkcode TtrpcConn.close} is called. Calls
  * run concurrently and are answered as they end. Resolves when the connection is gone; what still
  * runs then has had its signal aborted.
+ *
+ * @param budget Bounds what this connection and others hold: frames, until they are complete and
+ *   their calls have ended, and answers that are not read. It closes those that hold most for long.
+ * @param log Called with the reason where the connection was closed for that.
+ * @throws whatever reading throws, but for the end of the connection.
  */
-export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Promise<void> {
+export async function serveConnection(
+  conn: TtrpcConn,
+  router: TtrpcRouter,
+  budget: ByteBudget = new ByteBudget(),
+  log?: (message: string) => void,
+): Promise<void> {
   const gone = new AbortController();
+  const account = budget.open(() => {
+    log?.(`a connection was closed for what it holds, ${account.bytes} bytes`);
+    closeConnection(conn);
+  });
   const writer = new FrameWriter((bytes) => conn.write(bytes));
-  const frames = new FrameReader((buffer) => conn.read(buffer));
+  const frames = new FrameReader(
+    (buffer) => conn.read(buffer),
+    (length) => account.add(countedBytes(length)),
+  );
   const calls = new Set<Promise<void>>();
   let waits = 0;
   let settledOne = Promise.withResolvers<void>();
   let latest = 0;
-  const answer = (stream: number, response: Parameters<typeof encode<typeof Response>>[1]) =>
-    writer.write({ stream, type: FRAME.response, data: encode(Response, response) });
+  const answer = (stream: number, response: Parameters<typeof encode<typeof Response>>[1]) => {
+    const data = encode(Response, response);
+    const bytes = countedBytes(data.length);
+    account.add(bytes);
+    return writer.write({ stream, type: FRAME.response, data }).finally(() => account.add(-bytes));
+  };
   const refuse = (stream: number, code: number, text: string) =>
     answer(stream, { status: { code, message: text } });
 
@@ -95,10 +117,12 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
 
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
+      const bytes = countedBytes(frame.data?.length ?? 0);
       const taken = take(frame);
       // A write that fails ends the reading, too: the connection is gone.
       const settled: Promise<void> = taken.catch(() => closeConnection(conn)).finally(() => {
         calls.delete(settled);
+        account.add(-bytes);
         settledOne.resolve();
         settledOne = Promise.withResolvers();
       });
@@ -111,6 +135,7 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
     // The client has reset the connection, or it was closed here: either way it is over.
     if (!isGone(error)) throw error;
   } finally {
+    account.close();
     gone.abort(new TtrpcError(CODE.cancelled, "the client has gone"));
     await Promise.all(calls);
   }
