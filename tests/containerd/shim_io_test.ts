@@ -188,7 +188,7 @@ Deno.test("containerd shim io: a terminal's delete is answered when its output i
   assert.equal(readAvailable(reader.fd, buffer), buffer.length);
 });
 
-Deno.test("containerd shim io: a terminal's delete waits until its output is copied, but not for ever", async () => {
+Deno.test("containerd shim io: a terminal's delete waits until its output is copied, but not forever", async () => {
   await using containerd = new StubContainerd();
   using client = await containerd.create("c", ["sleep", "1000"]);
   await client.start();
