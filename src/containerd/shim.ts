@@ -77,6 +77,7 @@ export class ContainerdShim {
       isQueued: (event) => this.#forwarder.holds(event),
       onStarted: () => this.#trim.schedule(),
       onShutdown: () => void this.#end(KEEP_MS),
+      onLeft: () => this.#watchIdle(),
     });
     void this.#accept();
     this.#watchIdle();

@@ -2,12 +2,16 @@
 //
 // What clients can make a shim of containerd hold in all.
 import assert from "node:assert/strict";
+import { UpdateRequest } from "../../src/containerd/messages/task.ts";
+import { encode } from "../../src/containerd/protobuf/codec.ts";
 import { encodeFrame, FRAME, MAX_DATA } from "../../src/containerd/ttrpc/frame.ts";
-import { CODE } from "../../src/containerd/ttrpc/messages.ts";
+import { CODE, Request } from "../../src/containerd/ttrpc/messages.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import type { TaskClient } from "../harness/containerd/task_client.ts";
 import { anonymousMemory } from "../harness/memory.ts";
 import { within } from "../harness/poll.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
+import { writeScript } from "../harness/stand_in.ts";
 
 const MIB = 1024 * 1024;
 
@@ -24,7 +28,7 @@ function addLarge(client: TaskClient, execId: string): Promise<unknown> {
   return client.exec(execId, [], { spec: { type_url: "spec", value } });
 }
 
-const refusal = { code: CODE.resourceExhausted, message: /: start or delete some$/ };
+const refusal = { code: CODE.resourceExhausted, message: /: start or delete some execs$/ };
 
 Deno.test("containerd shim memory: execs that are not started are bounded, and make room by a start or delete", async () => {
   await using containerd = new StubContainerd();
@@ -99,6 +103,61 @@ Deno.test("containerd shim memory: clients whose large frames do not end are clo
     assert.ok(refused >= 64 && refused <= 70, `${refused} were closed`);
   } finally {
     for (const conn of conns) conn.close();
+  }
+  await client.kill(9);
+  await client.wait();
+  await client.delete();
+});
+
+Deno.test("containerd shim memory: large calls count until they end, also when their clients have gone", async () => {
+  await using containerd = new StubContainerd();
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  containerd.makeBundle("c", ["sleep", "1000"]);
+  using client = await containerd.start("c", { options: { binary_name: runtime.path } });
+  await client.create();
+  await client.start();
+  const [pid = 0] = await containerd.shims(1);
+  const release = runtime.hang("update");
+  const value = new TextEncoder().encode(JSON.stringify({ unknown: "x".repeat(4_000_000) }));
+  const payload = encode(UpdateRequest, { id: "c", resources: { type_url: "spec", value } });
+  const service = "containerd.task.v2.Task";
+  const data = encode(Request, { service, method: "Update", payload });
+  const frame = encodeFrame({ stream: 1, type: FRAME.request, data });
+  for (let n = 0; n < 50; n++) {
+    const conn = await Deno.connect({ transport: "unix", path: client.address });
+    for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
+    conn.close();
+  }
+  await within("a state", client.state());
+  assert.ok(anonymousMemory(pid) < 200 * MIB, `${anonymousMemory(pid) / MIB} MiB`);
+  await assert.rejects(addLarge(client, "e"), refusal);
+  release();
+  runtime.clear("update");
+  await client.kill(9);
+  await client.wait();
+  await client.delete();
+});
+
+Deno.test("containerd shim memory: an exec that is added while the one before ends is counted no longer", async () => {
+  await using containerd = new StubContainerd();
+  const logger = writeScript(`${containerd.dir}/logger`, "exec 5>&-\nsleep 0.5\n");
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  for (let n = 0; n < 9; n++) {
+    await client.exec("e", ["true"], { stdout: `binary://${logger}` });
+    await client.start("e");
+    await client.wait("e");
+    const deleted = client.delete("e");
+    let isAdded = false;
+    // Its id is free before the delete is answered, which waits for the logger.
+    while (!isAdded) {
+      isAdded = await addLarge(client, "e").then(() => true, (error) => {
+        assert.equal(error.code, CODE.alreadyExists, error.message);
+        return false;
+      });
+    }
+    await deleted;
+    await client.delete("e");
   }
   await client.kill(9);
   await client.wait();

@@ -266,23 +266,3 @@ Deno.test("containerd shim runtime: init is told to run while an exec is being s
   await client.delete("e");
   await client.delete();
 });
-
-Deno.test("containerd shim runtime: a container whose client gives up during the create is deleted", async () => {
-  await using containerd = new StubContainerd();
-  const runtime = RuntimeWrapper.create(containerd.dir);
-  containerd.makeBundle("c", ["sleep", "1000"]);
-  using client = await containerd.start("c", { options: { binary_name: runtime.path } });
-  const [shim = 0] = containerd.shimPids();
-  const release = runtime.hang("create");
-  const created = Promise.allSettled([client.create()]);
-  await runtime.called("create");
-  // As containerd does where kubelet ends, or its time is over.
-  await assert.rejects(client.delete(), /container not created: c/);
-  await client.call("Shutdown", task.ShutdownRequest, Empty, { id: "c" });
-  assert.ok(!hasEnded(shim));
-  release();
-  const [answer] = await within("the create", created);
-  assert.match(String(answer?.status === "rejected" && answer.reason), /container not created: c/);
-  assert.equal(runtime.calls("delete").length, 1);
-  await until("the shim ends", () => hasEnded(shim));
-});

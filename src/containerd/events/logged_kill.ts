@@ -6,7 +6,7 @@ import { KernelLog } from "../../linux/fd/kernel_log.ts";
 /**
  * Returns whether the kernel's log has an OOM kill of process `pid` in the cgroup of v2 at `dir` or below
  * it. For a cgroup that is gone before its counters are read: systemd removes that of a scope as soon as
- * its last process has ended. False where the log cannot be read, as in a container.
+ * its last process has ended. False where there is no log to read, as in a container.
  *
  * @throws LinuxError such as EPERM for lack of CAP_SYSLOG
  */

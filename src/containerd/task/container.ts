@@ -19,6 +19,7 @@ import type { TaskContext } from "./context.ts";
 import { readOptions } from "./options.ts";
 import { makeRecord } from "./record.ts";
 import { TaskEvents } from "./task_events.ts";
+import { notCreated } from "./ttrpc_errors.ts";
 import { untilRead } from "./until_read.ts";
 
 /** How long a delete waits for the output to be copied, in milliseconds. */
@@ -55,17 +56,21 @@ export class TaskContainer {
   readonly bundle: string;
   readonly service: ShimService;
   readonly #context: TaskContext;
-  readonly #request: Request;
+  /** The stdio of init as containerd has given it. */
+  readonly #requested: RequestedIo;
   readonly #events: TaskEvents;
   readonly #io = new Map<string, ProcessIo>();
+  #isDeleted = false;
   /** Its cgroup, once it was created; known also when init has exited. */
   #cgroup: Cgroup | undefined;
 
   private constructor(context: TaskContext, request: Request) {
     this.#context = context;
-    this.#request = request;
     this.id = request.id;
     this.bundle = request.bundle;
+    // Not the request itself: it holds the whole frame that it came in.
+    const { stdin, stdout, stderr, terminal } = request;
+    this.#requested = { stdin, stdout, stderr, terminal };
     const { reaper, poller, reserve, log } = context;
     this.service = new ShimService({
       bundleDir: this.bundle,
@@ -104,7 +109,11 @@ export class TaskContainer {
     writeJsonAtomic(paths.record, makeRecord({ request, options, stdio, spec, namespace }));
     const container = new TaskContainer(context, request);
     try {
-      const io: ProcessIo = { requested: request, target, terminal: terminalOutput(stdio) };
+      const io: ProcessIo = {
+        requested: container.#requested,
+        target,
+        terminal: terminalOutput(stdio),
+      };
       container.#io.set(INIT, io);
       const logger = await container.#startLogger(io);
       const { pid } = await container.service.create();
@@ -120,7 +129,7 @@ export class TaskContainer {
 
   /** Returns the stdio of a process as containerd has given it; of init where `execId` is empty. */
   io(execId: string): RequestedIo {
-    const { stdin, stdout, stderr, terminal } = this.#io.get(execId)?.requested ?? this.#request;
+    const { stdin, stdout, stderr, terminal } = this.#io.get(execId)?.requested ?? this.#requested;
     return { stdin, stdout, stderr, terminal };
   }
 
@@ -132,9 +141,9 @@ export class TaskContainer {
 
   async #endLogger(execId: string): Promise<void> {
     const io = this.#io.get(execId);
+    this.#io.delete(execId);
     io?.held?.[Symbol.dispose]();
     await io?.logger?.end();
-    this.#io.delete(execId);
   }
 
   /** Adds an exec that {@linkcode startExec} starts; `held` is disposed when its spec is dropped. */
@@ -238,6 +247,9 @@ export class TaskContainer {
     const result = await this.service.delete(target);
     await this.#endLogger(execId ?? INIT);
     if (execId !== undefined) return result;
+    // A second call at the same time has the same result, and must not tell of the delete once more.
+    if (this.#isDeleted) throw notCreated(this.id);
+    this.#isDeleted = true;
     for (const { held } of this.#io.values()) held?.[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     await this.service.release();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { messageOf } from "../../error_text.ts";
 import { untilAborted } from "../../until_aborted.ts";
 import {
   AlreadyExistsError,
@@ -30,7 +31,7 @@ import {
   WaitResponse,
 } from "../messages/task.ts";
 import { Empty } from "../messages/types.ts";
-import { ExecSpecs } from "../exec_specs.ts";
+import { RequestBudget } from "../request_budget.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import type { Decoded, Encodable } from "../protobuf/fields.ts";
 import { readMetrics } from "../stats/metrics.ts";
@@ -38,7 +39,7 @@ import type { TtrpcHandler, TtrpcRouter } from "../ttrpc/server.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { TaskContainer } from "./container.ts";
 import type { TaskContext } from "./context.ts";
-import { notCreated } from "./ttrpc_errors.ts";
+import { notCreated, toTtrpcError } from "./ttrpc_errors.ts";
 import { handler, jsonOf, valueOf, waiting } from "./handler.ts";
 import { stateOf } from "./state.ts";
 import { timestampOf } from "../messages/time.ts";
@@ -55,6 +56,8 @@ export interface TaskServiceOptions extends TaskContext {
   readonly onStarted: () => void;
   /** Called by a shutdown, when there is no container any more. */
   readonly onShutdown: () => void;
+  /** Called when a create has ended, or a container is deleted: there may be none any more. */
+  readonly onLeft: () => void;
 }
 
 /** containerd's Task service for the containers of one shim. */
@@ -67,13 +70,17 @@ export class TaskService {
   readonly #abandoned = new Set<string>();
   /** Whether a shutdown was asked for while a container was created. */
   #shutdownAsked = false;
-  readonly #specs = new ExecSpecs();
+  readonly #budget = new RequestBudget();
   #refusing = false;
   readonly #methods: ReadonlyMap<string, TtrpcHandler>;
 
   constructor(options: TaskServiceOptions) {
     this.#options = options;
-    this.#methods = new Map(Object.entries(this.#handlers()));
+    const handlers = Object.entries(this.#handlers());
+    // An exec is counted by itself, for longer.
+    this.#methods = new Map(
+      handlers.map(([name, one]) => [name, name === "Exec" ? one : this.#counted(one)]),
+    );
   }
 
   /** Whether it has a container, or is about to. */
@@ -89,6 +96,23 @@ export class TaskService {
   /** Finds the handler of a method, by both names of the service. */
   readonly router: TtrpcRouter = (service, name) =>
     SERVICES.includes(service) ? this.#methods.get(name) : undefined;
+
+  /** Counts what each call takes until the handler has ended. */
+  #counted(handler: TtrpcHandler): TtrpcHandler {
+    const counted = async (payload: Uint8Array, signal: AbortSignal) => {
+      using _held = this.#holdCall(payload);
+      return await handler(payload, signal);
+    };
+    return Object.assign(counted, { waits: handler.waits === true });
+  }
+
+  #holdCall(payload: Uint8Array): Disposable {
+    try {
+      return this.#budget.holdCall(payload);
+    } catch (error) {
+      throw toTtrpcError(error);
+    }
+  }
 
   #get(id: string): TaskContainer {
     const container = this.#containers.get(id);
@@ -108,10 +132,12 @@ export class TaskService {
 
   #handlers(): Record<string, TtrpcHandler> {
     return {
-      State: handler(
-        ProcessRequest,
-        StateResponse,
-        async ({ id, exec_id }, signal) => stateOf(await this.#whenCreated(id, signal), exec_id),
+      State: waiting(
+        handler(
+          ProcessRequest,
+          StateResponse,
+          async ({ id, exec_id }, signal) => stateOf(await this.#whenCreated(id, signal), exec_id),
+        ),
       ),
       Create: handler(CreateRequest, PidResponse, (request) => this.#create(request)),
       Start: handler(ProcessRequest, PidResponse, ({ id, exec_id }) => this.#start(id, exec_id)),
@@ -132,10 +158,12 @@ export class TaskService {
       Kill: handler(KillRequest, Empty, (request) => this.#kill(request)),
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
-      CloseIO: handler(CloseIoRequest, Empty, async ({ id, exec_id, stdin }, signal) => {
-        const container = await this.#whenCreated(id, signal);
-        if (stdin) container.closeStdin(exec_id);
-      }),
+      CloseIO: waiting(
+        handler(CloseIoRequest, Empty, async ({ id, exec_id, stdin }, signal) => {
+          const container = await this.#whenCreated(id, signal);
+          if (stdin) container.closeStdin(exec_id);
+        }),
+      ),
       Update: handler(
         UpdateRequest,
         Empty,
@@ -177,8 +205,7 @@ export class TaskService {
       );
       this.#containers.set(id, container);
       if (this.#abandoned.has(id)) {
-        // Nobody else does: the client was told that there is none.
-        await this.#delete(id, "");
+        await this.#deleteAbandoned(id);
         throw notCreated(id);
       }
       this.#shutdownAsked = false;
@@ -187,7 +214,24 @@ export class TaskService {
       this.#creating.delete(id);
       this.#abandoned.delete(id);
       onCreated();
-      if (this.#shutdownAsked && !this.busy) this.#options.onShutdown();
+      const isShutdownDue = this.#shutdownAsked && !this.busy;
+      if (this.#creating.size === 0) this.#shutdownAsked = false;
+      if (isShutdownDue) this.#options.onShutdown();
+      else this.#options.onLeft();
+    }
+  }
+
+  /**
+   * Deletes a container whose client was told that there is none, as nobody else does. Of one that cannot
+   * be deleted the rest is left to the program `delete`: the shim would stay with it for good.
+   */
+  async #deleteAbandoned(id: string): Promise<void> {
+    try {
+      await this.#delete(id, "");
+    } catch (error) {
+      const message = `deleting a container that nobody waits for: ${messageOf(error)}`;
+      this.#options.log("warning", message, { id });
+      this.#containers.delete(id);
     }
   }
 
@@ -201,10 +245,15 @@ export class TaskService {
   }
 
   async #delete(id: string, execId: string): Promise<Encodable<typeof DeleteResponse>> {
-    if (!this.#containers.has(id) && this.#creating.has(id)) this.#abandoned.add(id);
+    if (execId === "" && !this.#containers.has(id) && this.#creating.has(id)) {
+      this.#abandoned.add(id);
+    }
     const container = this.#get(id);
     const { pid, exitStatus, exitedAt } = await container.delete(target(execId).execId);
-    if (execId === "") this.#containers.delete(id);
+    if (execId === "") {
+      this.#containers.delete(id);
+      this.#options.onLeft();
+    }
     return { pid, exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
   }
 
@@ -237,7 +286,7 @@ export class TaskService {
       const message = "is not an id";
       throw new InvalidParamsError(`exec_id ${message}`, [{ path: "exec_id", message }]);
     }
-    const held = this.#specs.hold(request);
+    const held = this.#budget.holdExec(request);
     try {
       container.addExec(request, jsonOf("spec", spec), held);
     } catch (error) {

@@ -30,7 +30,7 @@ export class TaskEvents implements Disposable {
   /** Events that are about to be told. */
   readonly #untold: ShimEvent[] = [];
   #oom: OomWatch | undefined;
-  /** Directory of the cgroup that is watched; undefined for v1. */
+  /** Directory of the watched cgroup in the hierarchy of v2; undefined where there is none. */
   #unified: string | undefined;
   /** The event of init's exit. */
   #exit: QueuedEvent | undefined;
@@ -89,7 +89,10 @@ export class TaskEvents implements Disposable {
     ack(event.seq);
   }
 
-  /** Tells of the OOM kill that has caused an exit: the kernel has counted it before it sent the signal. */
+  /**
+   * Tells of the OOM kill that has caused an exit: the kernel has counted it before it sent the signal.
+   * Where the cgroup is gone, of the first kill only: the log does not say which of them was counted.
+   */
   #lookForOom({ pid, exitStatus }: ShimEvent): void {
     const { container: { id }, context: { log }, isKillLogged: isLogged = isKillLogged } =
       this.#options;

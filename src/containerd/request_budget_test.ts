@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ResourceExhaustedError } from "../rpc/errors.ts";
 import { ExecProcessRequest } from "./messages/task.ts";
 import { decode, encode } from "./protobuf/codec.ts";
-import { ExecSpecs } from "./exec_specs.ts";
+import { RequestBudget } from "./request_budget.ts";
 
 const MIB = 1024 * 1024;
 
@@ -12,30 +12,33 @@ function request(text: string, stdout = "") {
   return decode(ExecProcessRequest, encode(ExecProcessRequest, { spec: { value }, stdout }));
 }
 
-Deno.test("ExecSpecs refuses what does not fit beside the rest, and takes it when that is less", () => {
-  const specs = new ExecSpecs();
+Deno.test("RequestBudget refuses what does not fit beside the rest, and takes it when that is less", () => {
+  const budget = new RequestBudget();
   const large = request(`{"a":"${"x".repeat(4 * MIB - 5000)}"}`);
-  const held = Array.from({ length: 8 }, () => specs.hold(large));
+  const held = Array.from({ length: 8 }, () => budget.holdExec(large));
   const refused = () => {
-    assert.throws(() => specs.hold(large), (error: unknown) => {
+    assert.throws(() => budget.holdExec(large), (error: unknown) => {
       assert.ok(error instanceof ResourceExhaustedError);
-      assert.match(error.message, /^execs that are not started take \d+ bytes .*: start or delete/);
+      assert.match(
+        error.message,
+        /^execs that are not started and .* take \d+ bytes .*: start or delete/,
+      );
       return true;
     });
   };
   refused();
   held[0]?.[Symbol.dispose]();
   held[0]?.[Symbol.dispose]();
-  specs.hold(large);
+  budget.holdExec(large);
   refused();
 });
 
-Deno.test("ExecSpecs counts what values, execs and paths take beside the text", () => {
+Deno.test("RequestBudget counts what values, execs and paths take beside the text", () => {
   const fitting = (exec: ReturnType<typeof request>) => {
-    const specs = new ExecSpecs();
+    const budget = new RequestBudget();
     for (let count = 0;; count++) {
       try {
-        specs.hold(exec);
+        budget.holdExec(exec);
       } catch (error) {
         assert.ok(error instanceof ResourceExhaustedError);
         return count;
@@ -51,4 +54,21 @@ Deno.test("ExecSpecs counts what values, execs and paths take beside the text", 
   // What an exec of containerd has, with some hundred variables.
   const env = Array.from({ length: 200 }, (_, n) => `VARIABLE_${n}=${"x".repeat(30)}`);
   assert.ok(fitting(request(JSON.stringify({ args: ["sh"], env }))) > 700);
+});
+
+Deno.test("RequestBudget counts large calls for as long as they run, and no small ones", () => {
+  const budget = new RequestBudget();
+  const large = new Uint8Array(4 * MIB - 5000);
+  const held = Array.from({ length: 8 }, () => budget.holdCall(large));
+  assert.throws(() => budget.holdCall(large), ResourceExhaustedError);
+  assert.throws(
+    () => budget.holdExec(request(`{"a":"${"x".repeat(MIB)}"}`)),
+    ResourceExhaustedError,
+  );
+  for (let count = 0; count < 10_000; count++) budget.holdCall(new Uint8Array(4096));
+  held[0]?.[Symbol.dispose]();
+  budget.holdCall(large);
+  // Parsed, it would take hundreds of megabytes.
+  const values = new TextEncoder().encode("{},".repeat(MIB));
+  assert.throws(() => new RequestBudget().holdCall(values), ResourceExhaustedError);
 });
