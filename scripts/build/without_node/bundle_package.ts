@@ -35,7 +35,7 @@ export function withoutNode(text: string): string {
     }
     return `import { ${names.join(", ")} } from ${from};`;
   });
-  const left = /"node:\w+"/.exec(changed);
+  const left = /"node:[^"]+"/.exec(changed);
   if (left !== null) throw new Error(`${left[0]} is imported in a way that is not known`);
   return changed;
 }

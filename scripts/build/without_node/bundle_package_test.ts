@@ -15,6 +15,7 @@ Deno.test("withoutNode: Node's modules are imported from the file that stands fo
 Deno.test("withoutNode: throws where nothing stands for an import, or it is of another form", () => {
   assert.throws(() => withoutNode(`import os from "node:os";`), /nothing stands for .*node:os/);
   assert.throws(() => withoutNode(`import { once } from "node:events";`), /nothing stands for/);
+  assert.throws(() => withoutNode(`import fs from "node:fs/promises";`), /node:fs\/promises/);
   assert.throws(() => withoutNode(`import * as fs from "node:fs";`), /"node:fs"/);
   assert.throws(() => withoutNode(`const fs = require("node:fs");`), /"node:fs"/);
 });
