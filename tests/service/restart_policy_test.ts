@@ -4,6 +4,7 @@ import { BerthError } from "../../src/rpc/errors.ts";
 import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
+import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 import { logLines } from "../harness/logs.ts";
@@ -155,6 +156,29 @@ Deno.test("restart policy: a container that cannot be started again is tried lat
   Deno.renameSync(`${mnt}-away`, mnt);
   assert.equal((await daemon.untilState("c", isRunning)).error, undefined);
   await deleteAll(daemon, ["c"]);
+});
+
+Deno.test({
+  name: "restart policy: a container that runs again has neither a next restart nor an old error",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using points = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: points.env });
+    const { client } = daemon;
+    const mnt = await service(daemon, "c", { policy: "always" });
+    Deno.renameSync(mnt, `${mnt}-away`);
+    Deno.writeTextFileSync(`${mnt}-away/end`, "1");
+    await daemon.untilState("c", ({ error }) => error !== undefined);
+    Deno.removeSync(`${mnt}-away/end`);
+    // Its start is published then, and not recorded yet.
+    points.arm("restart.started=delay:2000");
+    Deno.renameSync(`${mnt}-away`, mnt);
+    const { error, restartingAt } = await daemon.untilState("c", isRunning);
+    assert.deepEqual([error, restartingAt], [undefined, undefined]);
+    points.disarm();
+    await client.call("container.stop", { id: "c", timeout: 5 });
+    await deleteAll(daemon, ["c"]);
+  },
 });
 
 Deno.test("restart policy: a start by hand that fails is told in the state, until one does not", async () => {

@@ -94,8 +94,13 @@ export class Services implements Disposable {
 
   /** Returns the part of a container's state that outlives its instances. */
   describe(id: string): ServiceState {
-    const service = this.#context.definitions.service(id);
-    const restartingAt = service?.next?.at ??
+    const { containers, definitions } = this.#context;
+    const service = definitions.service(id);
+    const container = containers.find(id);
+    // A start is published a moment before it is recorded: then there is no next one, and no error.
+    const isRestarted = container?.status === "running" &&
+      container.bundle.record.instance === service?.next?.instance;
+    const restartingAt = (isRestarted ? undefined : service?.next?.at) ??
       (this.#manualRestarts.isUnderWay(id) ? new Date().toISOString() : undefined);
     const hasPolicy = service !== undefined && service.policy.policy !== "no";
     // As in docker the count stays when the policy goes.
@@ -104,7 +109,7 @@ export class Services implements Disposable {
       ...(hasPolicy ? { restart: service.policy } : {}),
       ...(isCounted ? { restartCount: service.progress.count } : {}),
       restartingAt,
-      error: service?.error,
+      error: isRestarted ? undefined : service?.error,
     };
   }
 
