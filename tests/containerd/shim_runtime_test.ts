@@ -219,6 +219,45 @@ Deno.test("containerd shim runtime: a checkpoint is written, and restored by a c
   await restored.delete();
 });
 
+Deno.test("containerd shim runtime: a restore tells CRIU of output that has other permissions than before", async () => {
+  await using containerd = new StubContainerd();
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  const seen = `${containerd.dir}/restore.conf`;
+  runtime.rule("checkpoint", CHECKPOINT);
+  runtime.rule("restore", `cp "$CRIU_CONFIG_FILE" ${seen} || exit 1\n${RESTORE}`);
+  const options = { binary_name: runtime.path };
+  const path = `${containerd.dir}/image`;
+  const stdout = makeFifo(containerd.dir);
+  containerd.makeBundle("old", ["sleep", "1000"]);
+  using old = await containerd.start("old", { options });
+  await old.create({ stdout });
+  await old.start();
+  const value = encode(RuncCheckpointOptions, { exit: true });
+  await old.call("Checkpoint", task.CheckpointTaskRequest, Empty, {
+    path,
+    options: { type_url: "containerd.runc.v1.CheckpointOptions", value },
+  });
+  await old.wait();
+  await old.delete();
+
+  const { mode } = Deno.statSync(stdout);
+  assert.ok(mode !== null);
+  const cases = [[mode, false], [mode ^ 0o100, true]] as const;
+  for (const [other, isTold] of cases) {
+    Deno.chmodSync(stdout, other & 0o777);
+    const id = `new-${isTold}`;
+    containerd.makeBundle(id, ["true"]);
+    using restored = await containerd.start(id, { options });
+    await restored.create({ checkpoint: path, stdout });
+    await restored.start();
+    const config = Deno.readTextFileSync(seen);
+    assert.match(config, /^inherit-fd fd\[1\]:file\[/m);
+    assert.equal(/^skip-file-rwx-check$/m.test(config), isTold);
+    await restored.wait();
+    await restored.delete();
+  }
+});
+
 Deno.test("containerd shim runtime: one that hangs in a delete is killed before containerd gives up", async () => {
   await using containerd = new StubContainerd();
   const runtime = RuntimeWrapper.create(containerd.dir);

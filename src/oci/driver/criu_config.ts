@@ -22,6 +22,11 @@ export interface CriuConfig {
   readonly external?: readonly string[];
   /** The cgroup that takes the place of the one that was checkpointed, below each hierarchy. */
   readonly cgroupRoot?: string;
+  /**
+   * Whether files may have other permissions than they had. CRIU that does not know this, as of
+   * Debian 12, refuses such files in any case.
+   */
+  readonly skipModes?: boolean;
 }
 
 /** Writes a config file of CRIU's, with the lines of the host's own for runc. */
@@ -43,11 +48,12 @@ export function writeCriuConfig(path: string, config: CriuConfig): void {
 export function writeInheritConfig(
   path: string,
   inherit: ReadonlyMap<string, number>,
-  { cgroupRoot }: Pick<CriuConfig, "cgroupRoot"> = {},
+  { cgroupRoot, skipModes = false }: Pick<CriuConfig, "cgroupRoot" | "skipModes"> = {},
 ): void {
   writeLines(path, [
     ...Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`),
     ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
+    ...skipModes ? ["skip-file-rwx-check"] : [],
   ]);
 }
 

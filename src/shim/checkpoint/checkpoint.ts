@@ -13,8 +13,11 @@ import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
 import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
+import type { StdioFds } from "../stdio/stdio.ts";
+import type { ExternalFile } from "./external_files.ts";
 import {
   findExternalFiles,
+  permissions,
   readExternalFiles,
   readOrNothing,
   writeExternalFiles,
@@ -43,7 +46,7 @@ export function prepareCheckpoint(
   checkpoint: string,
 ): string | undefined {
   const files = findExternalFiles(pids, streamPaths(record, paths));
-  const streams = [...files.values()].filter((stream) => stream !== undefined);
+  const streams = [...files.values()].flatMap(({ stream }) => stream ?? []);
   if (new Set(streams).size < streams.length) {
     // CRIU takes each fd once.
     throw new FailedPreconditionError(
@@ -67,13 +70,26 @@ export function prepareCheckpoint(
   return namesCriuConfig(paths) ? undefined : paths.criuConfig;
 }
 
-/** Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup. */
-export function prepareRestore({ paths }: Checkpointed, checkpoint: string): void {
+/**
+ * Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup.
+ *
+ * @param fds the restored container's stdio; undefined with a terminal.
+ */
+export function prepareRestore(
+  { paths }: Checkpointed,
+  fds: StdioFds | undefined,
+  checkpoint: string,
+): void {
   const cgroupRoot = ownCgroup(paths);
   const config = cgroupRoot === undefined ? {} : { cgroupRoot };
   writeCriuConfig(paths.criuConfig, config);
-  const inherit = readExternalFiles(checkpoint);
-  writeInheritConfig(paths.criuInherit, inherit, namesCriuConfig(paths) ? {} : config);
+  const files = readExternalFiles(checkpoint);
+  const inherit = new Map(Array.from(files, ([key, { stream }]) => [key, stream]));
+  const skipModes = [...files.values()].some((file) => differs(file, fds));
+  writeInheritConfig(paths.criuInherit, inherit, {
+    ...namesCriuConfig(paths) ? {} : config,
+    skipModes,
+  });
 }
 
 /**
@@ -92,6 +108,13 @@ export function checkRestoredCgroup({ record: { id }, paths }: Checkpointed, pid
       `(${own}), so it was killed; restore it under the id that was checkpointed`,
     { data: { id } },
   );
+}
+
+/** Returns whether the file that takes the place of one of the checkpoint has other permissions. */
+function differs({ stream, mode }: ExternalFile, fds: StdioFds | undefined): boolean {
+  if (stream === undefined || mode === undefined || fds === undefined) return false;
+  const fd = [fds.stdin, fds.stdout, fds.stderr][stream];
+  return fd !== undefined && permissions(Deno.statSync(`/proc/self/fd/${fd}`).mode) !== mode;
 }
 
 /**

@@ -8,8 +8,16 @@ import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 /** The file in a checkpoint that says which of its open files are which standard stream. */
 const FILE = "berth-stdio.json";
 
-/** Open files of a container from outside of it: CRIU's key of each, and the stream that it is. */
-export type ExternalFiles = ReadonlyMap<string, number | undefined>;
+/** An open file of a container from outside of it. */
+export interface ExternalFile {
+  /** The standard stream that it is, as an fd. */
+  readonly stream?: number | undefined;
+  /** Its permissions; undefined in a checkpoint of a berth that did not write them. */
+  readonly mode?: number | undefined;
+}
+
+/** Open files of a container from outside of it, by CRIU's key of each. */
+export type ExternalFiles = ReadonlyMap<string, ExternalFile>;
 
 /**
  * Finds the open files and FIFOs of these processes whose mount is not in the container, which CRIU
@@ -23,7 +31,7 @@ export function findExternalFiles(
   pids: readonly number[],
   streams: readonly string[],
 ): ExternalFiles {
-  const found = new Map<string, number | undefined>();
+  const found = new Map<string, ExternalFile>();
   const known = streams.map((path) => path === "" ? undefined : tryStat(path));
   for (const pid of treeOf(pids)) {
     const mounts = mountIds(pid);
@@ -33,7 +41,10 @@ export function findExternalFiles(
       const key = `file[${file.mount.toString(16)}:${file.inode.toString(16)}]`;
       const stream = known.findIndex((stat) => stat?.ino === file.inode && stat.dev === file.dev);
       const likely = fd <= 2 ? fd : undefined;
-      found.set(key, stream >= 0 ? stream : found.get(key) ?? likely);
+      found.set(key, {
+        stream: stream >= 0 ? stream : found.get(key)?.stream ?? likely,
+        mode: file.mode,
+      });
     }
   }
   return found;
@@ -44,10 +55,17 @@ export function writeExternalFiles(checkpoint: string, files: ExternalFiles): vo
   writeJsonAtomic(`${checkpoint}/${FILE}`, Object.fromEntries(files));
 }
 
-/** Returns for each external file of a checkpoint the standard stream that it is, as an fd. */
-export function readExternalFiles(checkpoint: string): Map<string, number> {
-  const files = readJson<Record<string, number>>(`${checkpoint}/${FILE}`) ?? {};
-  return new Map(Object.entries(files));
+/** Returns those external files of a checkpoint that are a standard stream. */
+export function readExternalFiles(
+  checkpoint: string,
+): Map<string, ExternalFile & { readonly stream: number }> {
+  const files = readJson<Record<string, number | ExternalFile>>(`${checkpoint}/${FILE}`) ?? {};
+  const found = new Map<string, ExternalFile & { readonly stream: number }>();
+  for (const [key, value] of Object.entries(files)) {
+    const { stream, mode }: ExternalFile = typeof value === "number" ? { stream: value } : value;
+    if (stream !== undefined) found.set(key, { stream, mode });
+  }
+  return found;
 }
 
 /** The first of these processes and its descendants, which CRIU dumps; execs are none of them. */
@@ -81,11 +99,16 @@ function lookAt(pid: number, fd: number) {
   const link = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
   // "pipe:[1]" and the like have no path; CRIU knows what to do with them, as with memfds.
   if (!link.startsWith("/") || link.startsWith("/memfd:")) return undefined;
-  const { isFile, isFifo, ino, dev } = Deno.statSync(`/proc/${pid}/fd/${fd}`);
+  const { isFile, isFifo, ino, dev, mode } = Deno.statSync(`/proc/${pid}/fd/${fd}`);
   if (!isFile && !isFifo) return undefined;
   const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
   const mount = Number(/^mnt_id:\s+(\d+)/m.exec(info)?.[1]);
-  return { mount, inode: ino ?? 0, dev };
+  return { mount, inode: ino ?? 0, dev, mode: permissions(mode) };
+}
+
+/** Returns the part of a file's mode that says who may read, write and execute it. */
+export function permissions(mode: number | null): number | undefined {
+  return mode === null ? undefined : mode & 0o777;
 }
 
 /**

@@ -31,19 +31,29 @@ Deno.test("findExternalFiles finds files of a mount that a process does not see,
     }
     const found = findExternalFiles([child.pid ?? 0], ["", fifo, ""]);
     const inode = (path: string) => Deno.statSync(path).ino?.toString(16);
-    const streams = new Map(Array.from(found, ([key, stream]) => [key.replace(/.*:/, ""), stream]));
+    const streams = new Map(
+      Array.from(found, ([key, { stream }]) => [key.replace(/.*:/, ""), stream]),
+    );
     assert.equal(streams.get(`${inode(fifo)}]`), 1, "by the path, not by the fd");
     assert.equal(streams.get(`${inode(`${dir}/file`)}]`), 2, "by the fd");
     assert.ok(!streams.has(`${inode(`${dir}/in`)}]`), "this one is seen");
+    assert.deepEqual([...found.values()].find(({ stream }) => stream === 1)?.mode, 0o600);
     writeExternalFiles(dir, found);
     assert.deepEqual(
       readExternalFiles(dir),
-      new Map([...found].filter(([, stream]) => stream !== undefined)),
+      new Map([...found].filter(([, { stream }]) => stream !== undefined)),
     );
   } finally {
     child.kill("SIGKILL");
     await once(child, "exit");
   }
+});
+
+Deno.test("readExternalFiles reads a checkpoint that tells no permissions", () => {
+  using temp = new TempDir();
+  Deno.writeTextFileSync(`${temp.path}/berth-stdio.json`, '{"file[1:2]":1}');
+  const [[key, file] = []] = readExternalFiles(temp.path);
+  assert.deepEqual([key, file?.stream, file?.mode], ["file[1:2]", 1, undefined]);
 });
 
 Deno.test("findExternalFiles: what does not descend from init is left out", async () => {

@@ -56,7 +56,7 @@ export async function restoreInit(
   io: Stdio,
   imagePath: string,
 ): Promise<ClaimedProcess> {
-  prepareRestore(context, imagePath);
+  prepareRestore(context, io.fds, imagePath);
   using kept = context.reaper.bufferUnclaimedExits();
   const restored = await keepMount(
     () => makeInit(context, io, kept, imagePath),
