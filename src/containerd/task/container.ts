@@ -68,9 +68,7 @@ export class TaskContainer {
     this.#context = context;
     this.id = request.id;
     this.bundle = request.bundle;
-    // Not the request itself: it holds the whole frame that it came in.
-    const { stdin, stdout, stderr, terminal } = request;
-    this.#requested = { stdin, stdout, stderr, terminal };
+    this.#requested = requestedIo(request);
     const { reaper, poller, reserve, log } = context;
     this.service = new ShimService({
       bundleDir: this.bundle,
@@ -129,8 +127,7 @@ export class TaskContainer {
 
   /** Returns the stdio of a process as containerd has given it; of init where `execId` is empty. */
   io(execId: string): RequestedIo {
-    const { stdin, stdout, stderr, terminal } = this.#io.get(execId)?.requested ?? this.#requested;
-    return { stdin, stdout, stderr, terminal };
+    return this.#io.get(execId)?.requested ?? this.#requested;
   }
 
   async #startLogger(io: ProcessIo): Promise<BinaryLogger | undefined> {
@@ -152,9 +149,8 @@ export class TaskContainer {
     process: Readonly<Record<string, unknown>>,
     held: Disposable,
   ): void {
-    // Not the request itself: it holds the whole frame that it came in.
-    const { exec_id: execId, stdin, stdout, stderr, terminal: isTerminal } = request;
-    const requested = { stdin, stdout, stderr, terminal: isTerminal };
+    const { exec_id: execId } = request;
+    const requested = requestedIo(request);
     const { stdio, logger } = taskIo(request, `${this.bundle}/exec-${execId}`);
     prepareTargets(stdio);
     this.service.addExec({ execId, process, stdio, complete: true });
@@ -278,6 +274,11 @@ export class TaskContainer {
       ? this.service.exitPublished
       : this.service.execState(execId).state.name === "stopped";
   }
+}
+
+/** Returns the stdio alone of a request, which holds the whole frame that it came in. */
+function requestedIo({ stdin, stdout, stderr, terminal }: RequestedIo): RequestedIo {
+  return { stdin, stdout, stderr, terminal };
 }
 
 function terminalOutput({ terminal, stdout }: StdioPaths): string | undefined {
