@@ -2,13 +2,12 @@
 import { ResourceExhaustedError } from "../rpc/errors.ts";
 import type { ExecProcessRequest } from "./messages/task.ts";
 import type { Decoded } from "./protobuf/fields.ts";
+import { countedBytes } from "./ttrpc/frame.ts";
 
 /** The most that all may take, in bytes. */
 const MAX_BYTES = 32 * 1024 * 1024;
 /** An exec takes about so many bytes beside its spec. */
 const EXEC_BYTES = 4096;
-/** A call whose request is no larger is not counted, as the connections do not count it. */
-const SMALL_CALL = 4096;
 /** A value of JSON takes up to so many bytes once it is parsed, beside its text. */
 const VALUE_BYTES = 128;
 /** The characters of JSON that come before a value: a comma, a bracket and a brace. */
@@ -32,12 +31,13 @@ export class RequestBudget {
   }
 
   /**
-   * Counts a call with this payload until what this returns is disposed.
+   * Counts a call with this payload until what this returns is disposed: a short one for nothing, as the
+   * connections do.
    *
    * @throws {ResourceExhaustedError} if there is no room for it.
    */
   holdCall(payload: Uint8Array): Disposable {
-    return this.#hold(payload.length <= SMALL_CALL ? 0 : sizeOf(payload));
+    return this.#hold(countedBytes(payload.length) === 0 ? 0 : sizeOf(payload));
   }
 
   #hold(size: number): Disposable {
