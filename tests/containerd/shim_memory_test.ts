@@ -6,6 +6,7 @@ import { UpdateRequest } from "../../src/containerd/messages/task.ts";
 import { encode } from "../../src/containerd/protobuf/codec.ts";
 import { encodeFrame, FRAME, MAX_DATA } from "../../src/containerd/ttrpc/frame.ts";
 import { CODE, Request } from "../../src/containerd/ttrpc/messages.ts";
+import { sendAll } from "../../src/containerd/ttrpc/server_testing.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import type { TaskClient } from "../harness/containerd/task_client.ts";
 import { anonymousMemory } from "../harness/memory.ts";
@@ -90,7 +91,7 @@ Deno.test("containerd shim memory: clients whose large frames do not end are clo
     for (let n = 0; n < 80; n++) {
       const conn = await Deno.connect({ transport: "unix", path: client.address });
       conns.push(conn);
-      for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
+      await sendAll(conn, [frame]);
       conn.read(new Uint8Array(1)).then((count) => {
         if (count === null) refused++;
       }, () => refused++);
@@ -125,7 +126,7 @@ Deno.test("containerd shim memory: large calls count until they end, also when t
   const frame = encodeFrame({ stream: 1, type: FRAME.request, data });
   for (let n = 0; n < 50; n++) {
     const conn = await Deno.connect({ transport: "unix", path: client.address });
-    for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
+    await sendAll(conn, [frame]);
     conn.close();
   }
   await within("a state", client.state());
