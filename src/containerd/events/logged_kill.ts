@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Looks for an OOM kill in the kernel's log.
-import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
+import { cgroupHierarchies, pathBelow } from "../../linux/cgroup/find.ts";
 import { KernelLog } from "../../linux/fd/kernel_log.ts";
 
 /**
@@ -15,14 +15,6 @@ export function isKillLogged(dir: string, pid: number): boolean {
   if (path === undefined || !KernelLog.isThere()) return false;
   using log = new KernelLog({ fromOldest: true });
   return hasKill(log.read(), path, pid);
-}
-
-/** Returns the path of a cgroup of v2 below the mount point of its hierarchy. */
-export function pathBelow(dir: string, hierarchies: readonly Hierarchy[]): string | undefined {
-  const mount = hierarchies.find(({ names, mountPoint }) =>
-    names.includes("unified") && dir.startsWith(`${mountPoint}/`)
-  );
-  return mount && dir.slice(mount.mountPoint.length);
 }
 
 /**

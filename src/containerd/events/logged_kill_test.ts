@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { hasKill, isKillLogged, pathBelow } from "./logged_kill.ts";
+import { hasKill, isKillLogged } from "./logged_kill.ts";
 
 const PATH = "/system.slice/cri-containerd-0123.scope";
 
@@ -26,16 +26,6 @@ Deno.test("hasKill: none of another process, in another cgroup, or in a name tha
   assert.ok(!hasKill([victim(PATH, 4), killed(4), victim("/other", 5), killed(5)], PATH, 5));
   assert.ok(
     !hasKill([victim(PATH, 4), "Memory cgroup stats for /x: Killed process 5 (dd)"], PATH, 5),
-  );
-});
-
-Deno.test("pathBelow: the path in the hierarchy of v2; none where another is mounted", () => {
-  const hierarchy = { names: ["unified"], mountPoint: "/sys/fs/cgroup", root: "/" };
-  assert.equal(pathBelow(`/sys/fs/cgroup${PATH}`, [hierarchy]), PATH);
-  assert.equal(pathBelow(`/sys/fs/cgroup2${PATH}`, [hierarchy]), undefined);
-  assert.equal(
-    pathBelow(`/sys/fs/cgroup${PATH}`, [{ ...hierarchy, names: ["memory"] }]),
-    undefined,
   );
 });
 

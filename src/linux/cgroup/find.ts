@@ -97,6 +97,14 @@ export function cgroupAt(
   return Object.keys(paths).length === 0 ? undefined : { version: versionOf(paths), paths };
 }
 
+/** Returns the path of a cgroup of v2 below the mount point of its hierarchy. */
+export function pathBelow(dir: string, hierarchies: readonly Hierarchy[]): string | undefined {
+  const mount = hierarchies.find(({ names, mountPoint }) =>
+    names.includes("unified") && dir.startsWith(`${mountPoint}/`)
+  );
+  return mount && dir.slice(mount.mountPoint.length);
+}
+
 /** Returns whether the name of a v1 hierarchy's part is that of a controller. */
 export function isController(name: string): boolean {
   return name !== "" && name !== "unified" && !name.startsWith("name=");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { heapInUse } from "../../../tests/harness/memory.ts";
-import { cgroupHierarchies, findCgroup, type Hierarchy } from "./find.ts";
+import { cgroupHierarchies, findCgroup, type Hierarchy, pathBelow } from "./find.ts";
 import { FileTree, ON_V1, TestCgroup } from "./cgroup_testing.ts";
 import { parseMountInfo } from "../mount/mountinfo.ts";
 
@@ -121,4 +121,15 @@ Deno.test("cgroupHierarchies: who keeps what it returns does not keep the text o
   const each = (heapInUse() - before) / count;
   assert.equal(kept[0]?.[0]?.mountPoint, "/sys/fs/cgroup/a-long-name");
   assert.ok(each < many.length / 4, `${each} bytes each of a text of ${many.length}`);
+});
+
+Deno.test("pathBelow: the path in the hierarchy of v2; none where another is mounted", () => {
+  const path = "/system.slice/cri-containerd-0123.scope";
+  const hierarchy = { names: ["unified"], mountPoint: "/sys/fs/cgroup", root: "/" };
+  assert.equal(pathBelow(`/sys/fs/cgroup${path}`, [hierarchy]), path);
+  assert.equal(pathBelow(`/sys/fs/cgroup2${path}`, [hierarchy]), undefined);
+  assert.equal(
+    pathBelow(`/sys/fs/cgroup${path}`, [{ ...hierarchy, names: ["memory"] }]),
+    undefined,
+  );
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
+import { pathBelow } from "../../linux/cgroup/find.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { KernelLog } from "../../linux/fd/kernel_log.ts";
@@ -62,7 +63,7 @@ export class OomMonitor implements Monitor, Disposable {
     this.#watches.set(instance, {
       watch,
       dir,
-      path: memory === undefined ? this.#pathOf(dir) : undefined,
+      path: memory === undefined ? pathBelow(dir, this.#hierarchies) : undefined,
       mark: this.#log?.mark() ?? 0,
       kills: watch.kills,
     });
@@ -79,14 +80,6 @@ export class OomMonitor implements Monitor, Disposable {
     const limited = this.#log.killsSince(mark, path, pid)
       .map((limit) => limit === "/" ? limit : mountPoint + limit);
     this.#reserve.run(() => watch.reportLogged(kills, limited));
-  }
-
-  /** Returns the path of a cgroup below the mount point of its hierarchy. */
-  #pathOf(dir: string): string | undefined {
-    const mount = this.#hierarchies.find(({ names, mountPoint }) =>
-      names.includes("unified") && dir.startsWith(`${mountPoint}/`)
-    );
-    return mount && dir.slice(mount.mountPoint.length);
   }
 
   stop({ instance }: Monitored): void {
