@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Looks for an OOM kill in the kernel's log.
 import { cgroupHierarchies, pathBelow } from "../../linux/cgroup/find.ts";
-import { KernelLog } from "../../linux/fd/kernel_log.ts";
+import { KernelLog } from "../../linux/oom/kernel_log.ts";
 
 /**
  * Returns whether the kernel's log has an OOM kill of process `pid` in the cgroup of v2 at `dir` or below

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
+import { OomWatch } from "../../linux/oom/oom_watch.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";

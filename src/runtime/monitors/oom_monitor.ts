@@ -2,13 +2,15 @@
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { pathBelow } from "../../linux/cgroup/find.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
-import { OomWatch, type OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
-import { KernelLog } from "../../linux/fd/kernel_log.ts";
+import { OomLog } from "../../linux/oom/oom_log.ts";
+import { OomWatch, type OomWatchOptions } from "../../linux/oom/oom_watch.ts";
+import { KernelLog } from "../../linux/oom/kernel_log.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
-import { OomLog } from "./oom_log.ts";
+
+const UNREADABLE = "the kernel's log cannot be read: {reason}";
 
 /** A container that is watched. */
 interface Watched {
@@ -117,9 +119,11 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
 function openLog(): OomLog | undefined {
   if (!KernelLog.isThere()) return undefined;
   try {
-    return new OomLog(new KernelLog());
+    return new OomLog(new KernelLog(), {
+      onFailure: (error) => logFailure("warn", "oom", UNREADABLE, error),
+    });
   } catch (error) {
-    logFailure("debug", "oom", "the kernel's log cannot be read: {reason}", error);
+    logFailure("debug", "oom", UNREADABLE, error);
     return undefined;
   }
 }

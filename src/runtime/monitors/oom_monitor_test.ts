@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FileTree } from "../../linux/cgroup/cgroup_testing.ts";
-import { OomLog } from "./oom_log.ts";
-import { killTexts } from "./oom_log_testing.ts";
+import { OomLog } from "../../linux/oom/oom_log.ts";
+import { killTexts } from "../../linux/oom/oom_log_testing.ts";
 import { OomMonitor } from "./oom_monitor.ts";
 import type { Monitored } from "./monitor.ts";
 
@@ -30,7 +30,9 @@ Deno.test("OomMonitor: a kill is told of a cgroup that is gone, also where earli
   });
   const texts: string[] = [];
   const hierarchy = { names: ["unified"], mountPoint: tree.dir, root: "/" };
-  const log = new OomLog({ read: () => texts.splice(0), [Symbol.dispose]: () => {} });
+  const log = new OomLog({ read: () => texts.splice(0), [Symbol.dispose]: () => {} }, {
+    onFailure: () => assert.fail(),
+  });
   using monitor = new OomMonitor([hierarchy], log);
   const { container, published } = containerIn(tree.dir);
   monitor.start(container);

@@ -2,7 +2,7 @@
 import { EAGAIN, EPIPE, isErrno } from "../libc/errno.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
 import { tryStat } from "../fs/try_stat.ts";
-import { O_NONBLOCK, O_RDONLY, OwnedFd, read } from "./fd.ts";
+import { O_NONBLOCK, O_RDONLY, OwnedFd, read } from "../fd/fd.ts";
 
 const libc = lazyLibc({
   lseek: {

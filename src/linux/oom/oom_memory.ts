@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../fs/exists.ts";
 import { parentDir } from "../fs/path_names.ts";
-import { subtree } from "./files.ts";
-import type { Cgroup } from "./find.ts";
-import * as v1 from "./v1.ts";
-import * as v2 from "./v2.ts";
+import { subtree } from "../cgroup/files.ts";
+import type { Cgroup } from "../cgroup/find.ts";
+import * as v1 from "../cgroup/v1.ts";
+import * as v2 from "../cgroup/v2.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, OwnedFd } from "../fd/fd.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 

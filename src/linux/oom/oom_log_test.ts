@@ -6,7 +6,10 @@ import { killTexts as kill } from "./oom_log_testing.ts";
 function openLog(): { log: OomLog; texts: string[] } {
   const texts: string[] = [];
   const read = () => texts.splice(0);
-  return { texts, log: new OomLog({ read, [Symbol.dispose]: () => {} }) };
+  return {
+    texts,
+    log: new OomLog({ read, [Symbol.dispose]: () => {} }, { onFailure: () => assert.fail() }),
+  };
 }
 
 Deno.test("OomLog: counts the kills in a cgroup and below it, since a mark", () => {
@@ -80,7 +83,11 @@ Deno.test("OomLog: a log that fails tells of no kill", () => {
   const fails = () => {
     throw new Error("input/output error");
   };
-  using log = new OomLog({ read: fails, [Symbol.dispose]: () => {} });
+  const failures: unknown[] = [];
+  using log = new OomLog({ read: fails, [Symbol.dispose]: () => {} }, {
+    onFailure: (error) => failures.push(error),
+  });
   assert.equal(log.mark(), 0);
   assert.equal(log.killsSince(0, "/a.scope", 5).length, 0);
+  assert.equal(failures.length, 2);
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
-import { FileTree, ON_V1, TestCgroup } from "./cgroup_testing.ts";
+import { FileTree, ON_V1, TestCgroup } from "../cgroup/cgroup_testing.ts";
 import { type OomKill, OomWatch } from "./oom_watch.ts";
 import { Poller } from "../fd/poller.ts";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Cgroup } from "./find.ts";
+import type { Cgroup } from "../cgroup/find.ts";
 import { EAGAIN, isErrno } from "../libc/errno.ts";
 import { after } from "../event_loop/timer.ts";
 import { OwnedFd, read } from "../fd/fd.ts";

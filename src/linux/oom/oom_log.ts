@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { KernelLog } from "../../linux/fd/kernel_log.ts";
-import { logFailure } from "../util/log_failure.ts";
+import type { KernelLog } from "./kernel_log.ts";
 
 /** The kills that are remembered, and the victims whose kill is not logged yet. */
 const MOST = 1024;
@@ -19,6 +18,12 @@ interface KillPlace {
   readonly limited: string;
 }
 
+/** What an {@linkcode OomLog} tells, besides the log. */
+export interface OomLogOptions {
+  /** Called when the log cannot be read, which ends no create. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * The OOM kills in the kernel's log, for the cgroups that are removed before their counters are read:
  * systemd removes that of a scope as soon as its last process has ended. The kernel logs the victim's
@@ -27,12 +32,14 @@ interface KillPlace {
  */
 export class OomLog implements Disposable {
   readonly #log: Pick<KernelLog, "read" | typeof Symbol.dispose>;
+  readonly #options: OomLogOptions;
   readonly #places = new Map<number, KillPlace>();
   readonly #kills: LoggedKill[] = [];
   #forgotten = 0;
 
-  constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose>) {
+  constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose>, options: OomLogOptions) {
     this.#log = log;
+    this.#options = options;
   }
 
   /**
@@ -88,12 +95,12 @@ export class OomLog implements Disposable {
     if (this.#places.size > MOST) this.#places.clear();
   }
 
-  /** Returns what was logged since the last call; nothing where the log cannot be read, which ends no create. */
+  /** Returns what was logged since the last call. */
   #texts(): readonly string[] {
     try {
       return this.#log.read();
     } catch (error) {
-      logFailure("warn", "oom", "the kernel's log cannot be read: {reason}", error);
+      this.#options.onFailure(error);
       return [];
     }
   }
