@@ -21,7 +21,7 @@ import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
 import { ContainerMaker } from "./container_maker.ts";
 import { reconnectContainers } from "./reconnect.ts";
-import { bundlesDir, runtimeStateDir, stateCgroupName, takeStateDir } from "./state_dir.ts";
+import { bundlesDir, runtimeStateDir, takeStateDir } from "./state_dir.ts";
 import { RestingContainers } from "./definitions/resting.ts";
 import type { RenamePlan } from "./rename/plan.ts";
 import { RenameRecords } from "./rename/records.ts";
@@ -79,7 +79,7 @@ export async function openContainerManager(
   const { state, root, runtime: { runtime } } = config;
   const spawn: Spawn = (argv, spawnOptions) => reaper.spawn(argv, spawnOptions);
   await using opened = new AsyncDisposableStack();
-  opened.use(await takeStateDir(config));
+  const { cgroupName } = opened.use(await takeStateDir(config));
   const journal = opened.use(Journal.open(`${state}/events`, config.events));
   const events = opened.use(new EventPublisher(journal));
   events.addListener((event) => hooks.event(event));
@@ -139,7 +139,7 @@ export async function openContainerManager(
     context,
     fds,
     runtimes,
-    cgroupName: await stateCgroupName(state),
+    cgroupName,
     cgroupMounts,
     checkUsable,
   });

@@ -31,6 +31,12 @@ export async function stateCgroupName(state: string): Promise<string> {
   return `berth-${digest.slice(0, 12)}`;
 }
 
+/** The directories that {@linkcode takeStateDir} has taken. */
+export interface TakenStateDir extends Disposable {
+  /** Result of {@linkcode stateCgroupName}. */
+  readonly cgroupName: string;
+}
+
 /**
  * Takes the state and the root directory for this daemon, until the result is disposed. Makes
  * directories that are missing, and removes the remains of a killed daemon.
@@ -40,7 +46,7 @@ export async function stateCgroupName(state: string): Promise<string> {
  */
 export async function takeStateDir(
   { state, root }: Pick<Config, "state" | "root">,
-): Promise<Disposable> {
+): Promise<TakenStateDir> {
   for (const path of [state, root]) {
     Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     checkOwnDirectory(path);
@@ -61,7 +67,7 @@ export async function takeStateDir(
     const cgroup = cgroupAt(`/${cgroupName}`);
     if (cgroup !== undefined) removeIfEmpty(cgroup);
   });
-  return taken.move();
+  return Object.assign(taken.move(), { cgroupName });
 }
 
 /**
