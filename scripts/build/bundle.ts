@@ -41,11 +41,12 @@ export async function bundle(options: BundleOptions): Promise<string> {
   const temp = await Deno.makeTempDir({ prefix: "berth-bundle-" });
   try {
     const replaced = new Map<string, string>(failpoints ? [] : [WITHOUT_FAILPOINTS]);
+    const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
     for (const name of ["commander", "@logtape/logtape"]) {
-      await bundlePackage(name, `${temp}/${name}/index.js`, signal);
+      await bundlePackage(imports[name], `${temp}/${name}/index.js`, signal);
       replaced.set(name, `file://${temp}/${name}/index.js`);
     }
-    const common = ["--platform=deno", `--import-map=${await importMap(replaced)}`];
+    const common = ["--platform=deno", `--import-map=${importMap(imports, replaced)}`];
     await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
     // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
     for (const [name, main] of [["shim", "shim/main"], ["containerd_shim", "containerd/serve"]]) {
@@ -69,9 +70,11 @@ const moduleUrl = (name: string) => new URL(`../../src/${name}.ts`, import.meta.
 /** In place of the failpoints functions that do nothing. */
 const WITHOUT_FAILPOINTS = [moduleUrl("failpoint"), moduleUrl("failpoint_off")] as const;
 
-/** Returns the imports of `deno.json` with some of them replaced, as the bundler takes them. */
-async function importMap(replaced: ReadonlyMap<string, string>): Promise<string> {
-  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+/** Returns imports with some of them replaced, as the bundler takes them. */
+function importMap(
+  imports: Readonly<Record<string, string>>,
+  replaced: ReadonlyMap<string, string>,
+): string {
   const map = { imports: { ...imports, ...Object.fromEntries(replaced) } };
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }

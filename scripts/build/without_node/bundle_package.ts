@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { ROOT } from "../../root.ts";
 import { runBundler } from "../bundler.ts";
 import * as node from "./node.ts";
 
@@ -7,17 +6,16 @@ import * as node from "./node.ts";
 const IMPORT = /^import (?:(\w+)|\{([^}]+)\}) from "node:(\w+)";$/gm;
 
 /**
- * Writes the package that `deno.json` imports under `name` to the file `out`, with the parts of `node.ts`
+ * Writes the package of a specifier such as `npm:commander` to the file `out`, with the parts of `node.ts`
  * in place of Node's modules: loading those takes longer than all else that a command loads
  * (docs/decisions/0021). Throws if the package imports what is not there.
  */
 export async function bundlePackage(
-  name: string,
+  specifier: string,
   out: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  await runBundler(["--platform=deno", `--output=${out}`, imports[name]], signal);
+  await runBundler(["--platform=deno", `--output=${out}`, specifier], signal);
   await Deno.writeTextFile(out, withoutNode(await Deno.readTextFile(out)));
 }
 
