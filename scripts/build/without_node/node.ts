@@ -25,30 +25,36 @@ export class EventEmitter {
   }
 }
 
+/** A stream that is written to, as far as `node:process` has it. */
+class Output {
+  readonly #stream: Pick<typeof Deno.stdout, "isTerminal">;
+  /** Writes a text. */
+  readonly write: (text: string) => void;
+
+  constructor(stream: Pick<typeof Deno.stdout, "isTerminal">, write: (text: string) => void) {
+    this.#stream = stream;
+    this.write = write;
+  }
+
+  /** Whether it is a terminal. */
+  get isTTY(): boolean {
+    return this.#stream.isTerminal();
+  }
+
+  /** The width of the terminal, in characters. */
+  get columns(): number {
+    return Deno.consoleSize().columns;
+  }
+}
+
 /** The variables, standard streams and exit of `node:process`. */
 export const process = {
   get env(): Record<string, string> {
     return Deno.env.toObject();
   },
   exit: (status?: number): never => Deno.exit(status),
-  stdout: {
-    write: printRaw,
-    get isTTY(): boolean {
-      return Deno.stdout.isTerminal();
-    },
-    get columns(): number {
-      return Deno.consoleSize().columns;
-    },
-  },
-  stderr: {
-    write: (text: string): void => printStderr(text.replace(/\n$/, "")),
-    get isTTY(): boolean {
-      return Deno.stderr.isTerminal();
-    },
-    get columns(): number {
-      return Deno.consoleSize().columns;
-    },
-  },
+  stdout: new Output(Deno.stdout, printRaw),
+  stderr: new Output(Deno.stderr, (text) => printStderr(text.replace(/\n$/, ""))),
 };
 
 /** Takes out of a text what sets colors and weights (ECMA-48, SGR), which is all that help may have. */
