@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { escapeOverlayPath } from "../linux/mount/overlay_path.ts";
+import { escapeOverlayPath } from "../linux/mount/options.ts";
 
 /** An overlay mount, as `container.create` takes it for the rootfs. */
 export interface OverlayMount {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { unescapeOverlayPath } from "./overlay_path.ts";
 import { fdPath, O_PATH, OwnedFd, readAvailable } from "../fd/fd.ts";
 import { E2BIG, EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
@@ -86,7 +85,7 @@ export function parseLongOverlay(data: string): LongOverlay | undefined {
   // Two colons in a row begin the layers of data alone, which are set otherwise.
   if (lowers.length === 0 || /(?<!\\)::/.test(lowerdir)) return undefined;
   return {
-    lowers: lowers.map(unescapeOverlayPath),
+    lowers: lowers.map(ms.unescapeOverlayPath),
     others: options.filter((option) => option !== lowerdir),
   };
 }
@@ -124,7 +123,7 @@ export function mountLongOverlay(
     for (const option of others) {
       const at = option.indexOf("=");
       if (at < 0) set(option);
-      else setPath(set, option.slice(0, at), unescapeOverlayPath(option.slice(at + 1)));
+      else setPath(set, option.slice(0, at), ms.unescapeOverlayPath(option.slice(at + 1)));
     }
     for (const [flag, name] of FILE_SYSTEM_FLAGS) if ((flags & flag) !== 0) set(name);
     configure(context.fd, what, FSCONFIG_CMD_CREATE);

@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { E2BIG, EINVAL, LinuxError } from "../libc/errno.ts";
-import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
+import { cstring, lazyLibc, retry } from "../libc/libc.ts";
 import { type LongOverlay, mountLongOverlay, parseLongOverlay } from "./long_overlay.ts";
+import { callMount } from "./mount_call.ts";
 import * as ms from "./options.ts";
 import { inDirectory, relativeLowers } from "./relative_lowers.ts";
 import { unmount } from "./unmount.ts";
 
 const libc = lazyLibc({
-  mount: {
-    parameters: [
-      /* const char *source */ "buffer",
-      /* const char *target */ "buffer",
-      /* const char *filesystemtype */ "buffer",
-      /* unsigned long mountflags */ "u64",
-      /* const void *data */ "buffer",
-    ],
-    result: "i32",
-  },
-});
-
-const queryLibc = lazyLibc({
   statfs: {
     parameters: [/* const char *path */ "buffer", /* struct statfs *buf */ "buffer"],
     result: "i32",
@@ -140,9 +128,9 @@ class MountCall {
   }
 
   #call(flags: number, data: string): void {
-    const source = cstring(this.#source), target = cstring(this.#target);
-    const type = cstring(this.#type), options = data === "" ? null : cstring(data);
-    check(() => libc().mount(source, target, type, BigInt(flags), options), "mount", this.what);
+    const source = this.#source, target = this.#target, type = this.#type;
+    const call = { source, target, type, flags, ...(data !== "" && { data }) };
+    callMount(call, "mount", this.what);
   }
 }
 
@@ -162,13 +150,13 @@ function fits(data: string): boolean {
 
 function pageSize(): number {
   const _SC_PAGESIZE = 30;
-  return Number(queryLibc().sysconf(_SC_PAGESIZE));
+  return Number(libc().sysconf(_SC_PAGESIZE));
 }
 
 /** Returns the flags of a mount that a bind remount would drop, from `f_flags` of statfs(2). */
 function currentFlags(path: string): number {
   const buffer = new Uint8Array(120);
-  retry(() => queryLibc().statfs(cstring(path), buffer), "statfs", path);
+  retry(() => libc().statfs(cstring(path), buffer), "statfs", path);
   const flags = Number(new DataView(buffer.buffer).getBigUint64(80, true));
   // ST_RDONLY … ST_NOEXEC are numbered as MS_*; ST_NOSYMFOLLOW (include/linux/statfs.h) is not.
   // The kernel itself keeps the kind of atime in a remount that names none.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Parses the options of a mount.
+// Parses the options of a mount, and escapes what is in them.
 
 /** Flags of mount(2), include/uapi/linux/mount.h. */
 export const MS_RDONLY = 1 << 0,
@@ -127,4 +127,17 @@ export function isMountOption(option: string): boolean {
 /** Splits options at the commas that separate them; see {@linkcode parseMountOptions}. */
 export function splitOptions(options: string): string[] {
   return options.match(/(?:\\.|"[^"]*"|[^,])+/gs) ?? [];
+}
+
+/**
+ * Returns a path as an option of overlay has it: commas, colons and backslashes are escaped
+ * (Documentation/filesystems/overlayfs.rst).
+ */
+export function escapeOverlayPath(path: string): string {
+  return path.replaceAll(/[\\,:]/g, "\\$&");
+}
+
+/** Takes {@linkcode escapeOverlayPath} back. */
+export function unescapeOverlayPath(path: string): string {
+  return path.replaceAll(/\\(.)/gs, "$1");
 }

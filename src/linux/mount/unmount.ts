@@ -5,6 +5,7 @@ import { ifThere } from "../fs/if_there.ts";
 import { pathNames } from "../fs/path_names.ts";
 import { EINVAL, EMFILE, ENFILE, ENOENT, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { callMount } from "./mount_call.ts";
 import { isWithin, readMountInfo, sortMounts } from "./mountinfo.ts";
 import { openEntry } from "./open_in_root.ts";
 import { MS_PRIVATE, MS_REC } from "./options.ts";
@@ -12,19 +13,6 @@ import { MS_PRIVATE, MS_REC } from "./options.ts";
 const libc = lazyLibc({
   umount2: {
     parameters: [/* const char *target */ "buffer", /* int flags */ "i32"],
-    result: "i32",
-  },
-});
-
-const privateLibc = lazyLibc({
-  mount: {
-    parameters: [
-      /* const char *source */ "buffer",
-      /* const char *target */ "buffer",
-      /* const char *filesystemtype */ "buffer",
-      /* unsigned long mountflags */ "u64",
-      /* const void *data */ "buffer",
-    ],
     result: "i32",
   },
 });
@@ -141,9 +129,8 @@ function atBelow(dir: string, mountPoint: string, act: (path: string) => void): 
  */
 function makePrivate(target: string, byPath = false): void {
   using place = byPath ? openUnlessFull(target) : OwnedFd.open(target, O_PATH | O_NOFOLLOW);
-  const path = cstring(place === undefined ? target : fdPath(place.fd));
-  const flags = BigInt(MS_REC | MS_PRIVATE);
-  check(() => privateLibc().mount(null, path, null, flags, null), "make private", target);
+  const path = place === undefined ? target : fdPath(place.fd);
+  callMount({ target: path, flags: MS_REC | MS_PRIVATE }, "make private", target);
 }
 
 /** Opens a path to name it; undefined where this process, or the machine, has no fd left. */

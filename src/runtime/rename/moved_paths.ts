@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { escapeOverlayPath, unescapeOverlayPath } from "../../linux/mount/overlay_path.ts";
+import { escapeOverlayPath, unescapeOverlayPath } from "../../linux/mount/options.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
