@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ResourceExhaustedError } from "../rpc/errors.ts";
+import { countValues } from "../rpc/protocol/value_count.ts";
 import type { ExecProcessRequest } from "./messages/task.ts";
 import type { Decoded } from "./protobuf/fields.ts";
 import { countedBytes } from "./ttrpc/frame.ts";
@@ -27,7 +28,7 @@ export class RequestBudget {
    */
   holdExec({ spec, stdin, stdout, stderr }: Decoded<typeof ExecProcessRequest>): Disposable {
     const paths = stdin.length + stdout.length + stderr.length;
-    return this.#hold(EXEC_BYTES + paths + sizeOf(spec?.value ?? new Uint8Array()));
+    return this.#hold(EXEC_BYTES + paths + sizeOfJson(spec?.value ?? new Uint8Array()));
   }
 
   /**
@@ -37,7 +38,7 @@ export class RequestBudget {
    * @throws {ResourceExhaustedError} if there is no room for it.
    */
   holdCall(payload: Uint8Array): Disposable {
-    return this.#hold(countedBytes(payload.length) === 0 ? 0 : sizeOf(payload));
+    return this.#hold(countedBytes(payload.length) === 0 ? 0 : sizeOfCall(payload));
   }
 
   #hold(size: number): Disposable {
@@ -58,15 +59,23 @@ export class RequestBudget {
   }
 }
 
-/** Returns about what a text takes that is or has JSON, parsed. */
-function sizeOf(text: Uint8Array): number {
-  let bytes = text.length;
+/** Returns about what JSON takes, parsed. */
+function sizeOfJson(json: Uint8Array): number {
+  return json.length + VALUE_BYTES * countValues(json, MAX_BYTES / VALUE_BYTES);
+}
+
+/**
+ * Returns the most that a call may take whose payload has JSON. Where that begins is not known, and so
+ * not which quotes are its own: a value counts for what is in strings, too.
+ */
+function sizeOfCall(payload: Uint8Array): number {
+  let bytes = payload.length;
   for (const char of BEFORE_VALUE) {
     // Once it is too much, it need not be known by how much.
     for (
-      let at = text.indexOf(char);
+      let at = payload.indexOf(char);
       at >= 0 && bytes <= MAX_BYTES;
-      at = text.indexOf(char, at + 1)
+      at = payload.indexOf(char, at + 1)
     ) {
       bytes += VALUE_BYTES;
     }

@@ -45,12 +45,14 @@ Deno.test("RequestBudget counts what values, execs and paths take beside the tex
       }
     }
   };
-  assert.equal(fitting(request("")), 8192);
+  assert.equal(fitting(request("")), 7943);
   assert.equal(fitting(request("", "x".repeat(MIB))), 31);
   for (const value of ["[]", "{}", "0"]) {
     // An array of a million takes tens of megabytes.
     assert.equal(fitting(request(`[${new Array(MIB).fill(value).join()}]`)), 0);
   }
+  // As a script has them, or data for it.
+  assert.equal(fitting(request(JSON.stringify(["sh", "-c", "[{,".repeat(MIB / 4)]))), 42);
   // What an exec of containerd has, with some hundred variables.
   const env = Array.from({ length: 200 }, (_, n) => `VARIABLE_${n}=${"x".repeat(30)}`);
   assert.ok(fitting(request(JSON.stringify({ args: ["sh"], env }))) > 700);
