@@ -106,7 +106,8 @@ function takeEnvironment(env: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
 }
 
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+/** The signals that end a shim or a process that waits to be one, unless there is a container. */
+export const END_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 interface ServeGroupOptions {
   readonly socket: ShimSocket;
@@ -141,7 +142,7 @@ function serveGroup(
     shim.endBySignal();
   };
   const end = () => {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, endBySignal);
+    for (const signal of END_SIGNALS) Deno.removeSignalListener(signal, endBySignal);
     over.abort();
     const childless = !reaper.hasChildren;
     reaper[Symbol.dispose]();
@@ -150,7 +151,7 @@ function serveGroup(
     onDone(clean && childless);
   };
   const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone: end });
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, endBySignal);
+  for (const signal of END_SIGNALS) Deno.addSignalListener(signal, endBySignal);
 }
 
 /** Links the directory of the sockets into the bundle, where containerd 2.3 looks for it. */

@@ -8,7 +8,7 @@ import { setProcessName } from "../../linux/process/process.ts";
 import { setsid } from "../../linux/process/session.ts";
 import { messageOf } from "../../error_text.ts";
 import { readInput } from "../bootstrap/answer.ts";
-import { becomeGroupShim } from "../become_group_shim.ts";
+import { becomeGroupShim, END_SIGNALS } from "../become_group_shim.ts";
 import { nextRequest, type StartRequest } from "./next_request.ts";
 import { type Caller, readCaller } from "./caller.ts";
 import { rehearse } from "./rehearse.ts";
@@ -38,8 +38,6 @@ const CLOSE_TRIES = 200, CLOSE_DELAY = 5;
 /** How long the rehearsal may take, in milliseconds. */
 const REHEARSAL_MS = 30_000;
 
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-
 /**
  * Waits in the slot at `path` for a shell that containerd calls as `start`, and is then the shim that
  * the shell would have started. When that has ended it waits again, which spares the next container the
@@ -57,7 +55,7 @@ export async function wait(path: string, containerd: number): Promise<void> {
   Deno.chdir("/");
   let isShim = false;
   // Without a listener from the beginning the signals would be lost between two lives.
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => isShim || Deno.exit(0));
+  for (const signal of END_SIGNALS) Deno.addSignalListener(signal, () => isShim || Deno.exit(0));
   const waiting: Waiting = {
     path,
     containerd,
