@@ -9,7 +9,7 @@ import {
   pipe2,
   readAvailable,
   setNonblocking,
-  write,
+  writeAll,
 } from "../linux/fd/fd.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
@@ -160,8 +160,7 @@ class CapturedOutput implements Disposable {
 /** Returns a file that reads as `text` from its beginning. */
 function readable(text: string): OwnedFd {
   using file = new OwnedFd(memfd("stdin"));
-  let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(write(file.fd, bytes));
+  writeAll(file.fd, new TextEncoder().encode(text));
   // Opened anew, for an offset of its own.
   return OwnedFd.open(fdPath(file.fd), O_RDONLY);
 }

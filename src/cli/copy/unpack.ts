@@ -10,7 +10,7 @@ import {
   O_WRONLY,
   open,
   OwnedFd,
-  write,
+  writeAll,
 } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
@@ -143,7 +143,7 @@ async function makeEntry(
 
 function writeChunk(fd: number, chunk: Uint8Array<ArrayBuffer>, path: string): void {
   try {
-    for (let done = 0; done < chunk.length;) done += write(fd, chunk.subarray(done));
+    writeAll(fd, chunk);
   } catch (error) {
     if (!(error instanceof LinuxError)) throw error;
     const why = `${errnoMessage(error.errno)}: what is copied of it is not whole`;

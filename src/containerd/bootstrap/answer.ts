@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The input and the answer of `start`, over the pipes of its process.
-import { close, dup2, O_RDWR, open, read, write } from "../../linux/fd/fd.ts";
+import { close, dup2, O_RDWR, open, read, writeAll } from "../../linux/fd/fd.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 
 const STDIN = 0, STDOUT = 1;
@@ -32,9 +32,7 @@ export function readInput(fd = STDIN): Uint8Array {
 /** Writes the answer to stdout and closes the fds that `start` gave this process. */
 export function sendAnswer(answer: Answer): void {
   const line = "ok" in answer ? `ok ${answer.ok}` : `error ${answer.error.replaceAll("\n", " ")}`;
-  for (let rest = new TextEncoder().encode(`${line}\n`); rest.length > 0;) {
-    rest = rest.subarray(write(STDOUT, rest));
-  }
+  writeAll(STDOUT, new TextEncoder().encode(`${line}\n`));
   letGo();
 }
 

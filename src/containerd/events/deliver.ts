@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Delivers events to containerd, over its socket or by its program.
-import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { memfd, OwnedFd, writeAll } from "../../linux/fd/fd.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
@@ -64,7 +64,7 @@ export interface PublishOptions {
 export function byProgram({ binary, address, namespace, spawn }: PublishOptions): Deliver {
   return async ({ topic, type, value }: QueuedEvent, signal) => {
     using input = new OwnedFd(memfd("event"));
-    write(input.fd, encode(Any, { type_url: type, value }));
+    writeAll(input.fd, encode(Any, { type_url: type, value }));
     using stdin = OwnedFd.open(`/proc/self/fd/${input.fd}`, 0);
     const argv = [binary, "-address", address, "publish", "-topic", topic, "-namespace", namespace];
     const child = spawn(argv, { stdin: stdin.fd });

@@ -2,7 +2,7 @@
 // The place where a process waits for a `start`.
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
-import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { O_NONBLOCK, O_RDWR, OwnedFd, writeAll } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -124,9 +124,7 @@ export class Slot implements Disposable {
   /** Writes a line for the shell that asks; its pid is in front, so that no other shell takes it. */
   say(kind: string, pid: number, text = ""): void {
     const line = `${kind} ${pid}${text && " "}${text.replaceAll("\n", " ")}\n`;
-    for (let rest = new TextEncoder().encode(line); rest.length > 0;) {
-      rest = rest.subarray(write(this.answer.fd, rest));
-    }
+    writeAll(this.answer.fd, new TextEncoder().encode(line));
   }
 
   /** Makes room for another process; the shell that asks can be answered still. */

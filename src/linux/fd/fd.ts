@@ -122,6 +122,15 @@ export function write(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
+ * Writes all of `bytes`, by as many calls of write(2) as it takes.
+ *
+ * @throws LinuxError as {@linkcode write}
+ */
+export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(write(fd, rest));
+}
+
+/**
  * Makes `to` a copy of `from`, as dup2(2) does, except that fds above 2 get CLOEXEC: only stdio is
  * meant to be inherited.
  *

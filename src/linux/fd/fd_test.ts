@@ -62,6 +62,19 @@ Deno.test("fd: preadText returns the text of a memfd without the white space aro
   assert.equal(fd.preadText(memory.fd, 5), "é\ntwo");
 });
 
+Deno.test("fd: writeAll goes on where a part was taken", () => {
+  using memory = new fd.OwnedFd(fd.memfd("test"));
+  fd.writeAll(memory.fd, bytes("hello"));
+  assert.equal(fd.preadText(memory.fd), "hello");
+  const pipe = fd.pipe2(fd.O_NONBLOCK);
+  using reader = new fd.OwnedFd(pipe.read);
+  using writer = new fd.OwnedFd(pipe.write);
+  fd.setPipeSize(writer.fd, 4096);
+  const large = new Uint8Array(5000);
+  assert.throws(() => fd.writeAll(writer.fd, large), (error) => isErrno(error, EAGAIN));
+  assert.equal(fd.read(reader.fd, large), 4096);
+});
+
 Deno.test("fd: O_NONBLOCK can be set and cleared", () => {
   const pipe = fd.pipe2();
   using reader = new fd.OwnedFd(pipe.read);

@@ -2,7 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { baseName, parentDir } from "../../linux/fs/path_names.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { memfd, OwnedFd, writeAll } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { CRIU_CONFIG_VARIABLE } from "./criu_config.ts";
 import { withCriuLog } from "./criu_log.ts";
@@ -119,7 +119,7 @@ export class OciRuntime {
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
   async update(id: string, resources: unknown): Promise<void> {
     using input = new OwnedFd(memfd("resources"));
-    writeAllSync(input.fd, stringifyJson(resources));
+    writeAll(input.fd, new TextEncoder().encode(stringifyJson(resources)));
     // Opened by its path it is read from the start, wherever the offset of the fd stands.
     const args = ["update", "--resources", "/proc/self/fd/0", id];
     await this.#call({ subcommand: "update", id, args, stdin: input.fd, output: "quiet" });
@@ -249,11 +249,5 @@ function tryRemoveDraft(pidFile: string): void {
     removeFile(`${parentDir(pidFile)}/.${baseName(pidFile)}`);
   } catch {
     // The runtime's own error is the one to be told, and may have the same cause.
-  }
-}
-
-function writeAllSync(fd: number, text: string): void {
-  for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
-    rest = rest.subarray(write(fd, rest));
   }
 }
