@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The text of whatever was thrown.
+// Texts for messages: of whatever was thrown, and of what may be long.
 
 /** Returns the message of whatever was thrown. */
 export function messageOf(error: unknown): string {
@@ -16,4 +16,9 @@ export function stackOf(error: unknown): string {
     at = at instanceof Error ? at.cause : undefined;
   }
   return stacks.join("\ncaused by ");
+}
+
+/** Returns a text of at most `max` UTF-16 units whole, and the beginning of a longer one. */
+export function shorten(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max)}…`;
 }

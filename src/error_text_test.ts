@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { messageOf, stackOf } from "./error_text.ts";
+import { messageOf, shorten, stackOf } from "./error_text.ts";
 
 Deno.test("messageOf returns an error's message, and anything else as text", () => {
   assert.equal(messageOf(new TypeError("no")), "no");
   assert.equal(messageOf("text"), "text");
   assert.equal(messageOf(undefined), "undefined");
+});
+
+Deno.test("shorten cuts what is too long, and says so", () => {
+  assert.equal(shorten("text", 4), "text");
+  assert.equal(shorten("texts", 4), "text…");
 });
 
 Deno.test("stackOf has the stack of an error and of each of its causes, once", () => {

@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
-import { messageOf } from "../error_text.ts";
+import { messageOf, shorten } from "../error_text.ts";
 import { asRecord, isRecord } from "../rpc/is_record.ts";
 import { NetworkError } from "../rpc/errors.ts";
 import type { PluginTarget } from "./plugin_errors.ts";
@@ -131,7 +131,7 @@ async function runOnce(host: PluginHost, call: PluginCall): Promise<CniResult | 
   if (exit.status === 0) {
     const result = parseOutput(stdout);
     if (command === "DEL" || stdout.trim() === "") return result;
-    const fault = result === undefined ? cut(stdout.trim()) : resultFault(result);
+    const fault = result === undefined ? shorten(stdout.trim(), MAX_MESSAGE) : resultFault(result);
     if (fault === undefined) return result;
     throw pluginFailed(target, { command, message: `it printed no result of CNI: ${fault}` });
   }
@@ -186,11 +186,11 @@ function failureOf(
     const { code, msg, details } = said;
     const more = typeof details === "string" && details !== "" ? `: ${details}` : "";
     return {
-      message: cut(`${msg}${more}`),
+      message: shorten(`${msg}${more}`, MAX_MESSAGE),
       ...(typeof code === "number" ? { code } : {}),
     };
   }
-  const written = cut(`${errors}${output}`.trim());
+  const written = shorten(`${errors}${output}`.trim(), MAX_MESSAGE);
   if (written !== "") return { message: written };
   return {
     message: exit.signal === undefined
@@ -206,8 +206,4 @@ function tryParse(text: string): unknown {
     // Not JSON: whatever it is, it is shown as it is.
     return undefined;
   }
-}
-
-function cut(text: string): string {
-  return text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE)}…`;
 }

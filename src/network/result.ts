@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks and reads the results of plugins.
 import { isRecord } from "../rpc/is_record.ts";
+import { shorten } from "../error_text.ts";
 import { isTooDeep, MAX_LEVELS, VERSIONS } from "./conflist.ts";
 
 /** The result of a plugin, as it gave it. */
@@ -14,9 +15,7 @@ function expected(what: string, fits: (value: unknown) => boolean): Check {
   return (value, path) => {
     if (fits(value)) return undefined;
     const text = JSON.stringify(value) ?? "missing";
-    return `\`${path}\` is ${
-      text.length > 100 ? `${text.slice(0, 100)}…` : text
-    }: expected ${what}`;
+    return `\`${path}\` is ${shorten(text, 100)}: expected ${what}`;
   };
 }
 

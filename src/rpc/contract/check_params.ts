@@ -2,6 +2,7 @@
 import { InvalidParamsError } from "../errors.ts";
 import type { ErrorData, ParamIssue } from "../errors.ts";
 import { isRecord } from "../is_record.ts";
+import { shorten } from "../../error_text.ts";
 
 /**
  * The part of JSON Schema that the params of a contract use. Daemon and shim have these in generated
@@ -212,7 +213,7 @@ function stringMessage(schema: ParamSchema, value: unknown): string | undefined 
 }
 
 function join(path: string, name: string): string {
-  const cut = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name;
+  const cut = shorten(name, MAX_NAME);
   return path === "" ? cut : `${path}.${cut}`;
 }
 

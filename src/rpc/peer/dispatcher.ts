@@ -2,6 +2,7 @@
 import { JSONRPCServer } from "json-rpc-2.0";
 import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
 import { BerthError } from "../errors.ts";
+import { shorten } from "../../error_text.ts";
 import { errorResponse, refusal } from "../protocol/messages.ts";
 import type { ErrorListener, HandlerContext, Handlers } from "./handler.ts";
 
@@ -21,7 +22,9 @@ export class Dispatcher {
     });
     this.#server.mapErrorToJSONRPCErrorResponse = errorResponse;
     this.#server.handleMethodNotFound = ({ id, method }) =>
-      Promise.resolve(id === undefined ? null : refusal(id, "MethodNotFound", shorten(method)));
+      Promise.resolve(
+        id === undefined ? null : refusal(id, "MethodNotFound", shorten(method, MAX_NAME)),
+      );
     for (const [name, handler] of Object.entries(handlers)) this.#server.addMethod(name, handler);
   }
 
@@ -32,8 +35,4 @@ export class Dispatcher {
   ): PromiseLike<JSONRPCResponse | null> {
     return this.#server.receive(request, context);
   }
-}
-
-function shorten(name: string): string {
-  return name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name;
 }
