@@ -3,6 +3,7 @@ import { InvalidParamsError } from "../errors.ts";
 import type { ErrorData, ParamIssue } from "../errors.ts";
 import { isRecord } from "../is_record.ts";
 import { shorten } from "../../error_text.ts";
+import { MAX_ID } from "./ids.ts";
 
 /**
  * The part of JSON Schema that the params of a contract use. Daemon and shim have these in generated
@@ -36,8 +37,6 @@ export interface ParamSchema {
 const MAX_ISSUES = 50;
 /** Maximum length of a name in the path of an issue; longer names are cut. */
 const MAX_NAME = 100;
-/** Maximum length of an id that an error names. */
-const MAX_ID = 76;
 
 /**
  * Checks the params of a call and returns them. The returned object is the given one: no member is

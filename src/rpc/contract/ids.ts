@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The form of ids.
 
+/** The length of the longest id, in characters. */
+export const MAX_ID = 76;
+
 /** Form of container ids and exec process ids. They are also names of files and directories. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;
 

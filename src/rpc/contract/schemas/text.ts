@@ -2,7 +2,7 @@
 // The forms of strings: paths, ids, signals, times, labels.
 import * as z from "zod";
 import { isRecord } from "../../is_record.ts";
-import { ID_PATTERN, ID_RULE } from "../ids.ts";
+import { ID_PATTERN, ID_RULE, MAX_ID } from "../ids.ts";
 import { MAX_LABEL_BYTES, MAX_LABELS, MAX_SIGNAL_NAME, MAX_TEXT } from "../limits.ts";
 
 // A rule that a string must match goes into `errorMessage` too: the JSON Schema, by which params are
@@ -29,7 +29,7 @@ export const jsonObject = z.custom<Record<string, unknown>>(isRecord, "must be a
   .meta({ type: "object" });
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
-export const containerId = textLike(ID_PATTERN, ID_RULE, 76).describe("Container id");
+export const containerId = textLike(ID_PATTERN, ID_RULE, MAX_ID).describe("Container id");
 
 /** The id of an exec process: the same form as a container id, unique within its container. */
 export const execId = containerId.describe("Exec process id");
