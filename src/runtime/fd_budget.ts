@@ -28,7 +28,7 @@ export class FdBudget {
    * @param limit the most fds that this process may have
    * @param used returns how many it has; for tests
    */
-  constructor(limit = Number(fileLimit().soft), used: () => number = openFiles) {
+  constructor(limit = Number(fileLimit().soft), used: () => number = countOpenFiles) {
     this.#limit = limit;
     this.#used = used;
   }
@@ -78,7 +78,7 @@ export class FdBudget {
  * Returns how many fds this process has. The one that would be opened next says too little: there may be
  * a free one among many that are not.
  */
-function openFiles(): number {
+function countOpenFiles(): number {
   try {
     // Since Linux 6.2 that is their number (proc_pid_fd(5)); before it is 0.
     return Deno.statSync(FDS).size || Array.from(Deno.readDirSync(FDS)).length;
