@@ -42,8 +42,7 @@ const CRIU = /\b(?:checkpoint|restore) failed: .*\bexec: "criu"/;
 
 /**
  * Returns the exit status that says what went wrong, as docker users know it: 127 when the
- * container's command does not exist, 126 when it cannot be executed, 125 for everything else. This
- * is the one place where the runtime's own text is interpreted.
+ * container's command does not exist, 126 when it cannot be executed, 125 for everything else.
  */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.status;
