@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
-import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { MAX_LINKS, openInRoot } from "../../linux/mount/open_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { ContainerRoot } from "./container_root.ts";
 import { pathError } from "./path_error.ts";
 import { openBelow } from "./unpack.ts";
-
-/** As many symlinks are followed as the kernel does in one path. */
-const MAX_LINKS = 40;
 
 /** A path on the host, or in a container: there no symlink and no `..` leads out of its root. */
 export class Place {
