@@ -6,11 +6,11 @@ import { VERSION } from "../version.ts";
 import { parsePath } from "./common/command.ts";
 import { exitCodeOf } from "./common/exit_status.ts";
 import type { DaemonProgram } from "./common/daemon_program.ts";
-import { SUMMARIES } from "./text/summaries.ts";
+import { VERB_GROUPS } from "./text/verb_table.ts";
 import { explainUnknown } from "./text/docker_words.ts";
 import { printError } from "./text/print.ts";
 import { shortHelp } from "./text/program_help.ts";
-import { loadVerb, neededVerbs, VERBS } from "./verbs.ts";
+import { loadVerb, neededVerbs } from "./verbs.ts";
 
 /**
  * Returns the whole command line: every verb, in the order in which help shows them.
@@ -34,13 +34,12 @@ export async function berthProgram(
     });
   // The former spelling of -v.
   program.version(VERSION, "-V").options.at(-1)?.hideHelp();
-  const summaries: Readonly<Record<string, string>> = SUMMARIES;
-  for (const [heading, group] of Object.entries(VERBS)) {
+  for (const [heading, group] of Object.entries(VERB_GROUPS)) {
     program.commandsGroup(heading);
-    for (const [name, folder] of Object.entries(group)) {
+    for (const [name, { folder, summary }] of Object.entries(group)) {
       const isNeeded = needed?.includes(name) ?? true;
       const command = isNeeded ? await loadVerb(name, folder, daemon) : new Command(name);
-      if (!isNeeded) command.summary(summaries[name] ?? "");
+      if (!isNeeded) command.summary(summary);
       program.addCommand(command.helpGroup(heading));
     }
   }

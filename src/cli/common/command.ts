@@ -2,10 +2,13 @@
 // What every command is built from: summary, example, shared options and their parsers.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SOCKET } from "../../default_socket.ts";
+import type { VerbFolder, VerbOf } from "../text/verb_table.ts";
 import type { DaemonProgram } from "./daemon_program.ts";
 
-/** Verbs by name, each the function that makes its command. */
-export type Verbs = Readonly<Record<string, (daemon: DaemonProgram) => Command>>;
+/** The verbs of a folder by name, each the function that makes its command. */
+export type FolderVerbs<F extends VerbFolder> = Readonly<
+  Record<VerbOf<F>, (daemon: DaemonProgram) => Command>
+>;
 
 /** Returns a verb's command: its summary, and an example that `--help` ends with. */
 export function verb(name: string, summary: string, ...examples: string[]): Command {

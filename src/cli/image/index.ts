@@ -5,12 +5,12 @@ import { importCommand, loadCommand } from "./load.ts";
 import { imagesCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { pruneImagesCommand, rmiCommand } from "./rm.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth image` and its verbs. */
 export function imageCommand(): Command {
   const command = new Command("image")
-    .summary(SUMMARIES.image)
+    .summary(VERBS.image.summary)
     .description("Manage images, which skopeo pulls and unpacks")
     .addHelpText("after", "\nExample:\n  berth image pull alpine")
     .helpCommand(false);

@@ -11,7 +11,7 @@ import { interruptible } from "../common/interruptible.ts";
 import { print, printStderr } from "../text/print.ts";
 import { notesOf } from "./pull_progress.ts";
 import { whileUsing, withStore } from "./store.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** The name of standard input in messages. */
 const STDIN_NAME = "standard input";
@@ -20,7 +20,7 @@ const STDIN_NAME = "standard input";
 export function loadCommand(): Command {
   return withSocket(verb(
     "load",
-    SUMMARIES.load,
+    VERBS.load.summary,
     "berth load -i app.tar",
     "docker save app | berth load",
   ))
@@ -85,7 +85,7 @@ function stdinOf(instead: string): ReadableStream<Uint8Array<ArrayBuffer>> {
 export function importCommand(): Command {
   return withSocket(verb(
     "import",
-    SUMMARIES.import,
+    VERBS.import.summary,
     "berth import rootfs.tar.gz my/base:1",
     "tar -C rootfs -c . | berth import --cmd sh - my/base",
   ))

@@ -14,7 +14,7 @@ import {
 } from "./image_rows.ts";
 import { shortName } from "../../images/reference.ts";
 import { usedImages, withStore } from "./store.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface LsFlags {
   readonly json?: true;
@@ -35,7 +35,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
   return withRowFormat(
     withJson(withSocket(verb(
       name,
-      SUMMARIES.images,
+      VERBS.images.summary,
       `berth ${spelled}`,
       `berth ${spelled} --filter reference='my/*' --format '{{.ID}} {{.Tag}}'`,
       `berth ${spelled} -q --filter dangling=true`,

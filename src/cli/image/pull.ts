@@ -7,7 +7,7 @@ import { print } from "../text/print.ts";
 import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions, withRegistry } from "./registry_options.ts";
 import { whileUsing, withStore } from "./store.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface PullFlags extends RegistryOptions, QuietOption {}
 
@@ -15,7 +15,7 @@ interface PullFlags extends RegistryOptions, QuietOption {}
 export function pullCommand(): Command {
   return withRegistry(withSocket(verb(
     "pull",
-    SUMMARIES.pull,
+    VERBS.pull.summary,
     "berth pull alpine nginx:1.27",
     "berth pull --creds me:secret registry.example.org/app:3",
     "berth pull --tls-verify=false 10.0.0.5:5000/app",

@@ -20,13 +20,13 @@ import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";
 import { reportLayers, usedImages, withStore } from "./store.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth image rm` and `berth rmi` */
 export function rmiCommand(name: "rm" | "rmi"): Command {
   return withSocket(verb(
     name,
-    SUMMARIES.rmi,
+    VERBS.rmi.summary,
     `berth ${name === "rm" ? "image rm" : name} alpine`,
   ))
     .option(

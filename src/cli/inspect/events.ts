@@ -9,7 +9,7 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { parseWhole } from "../options/resources.ts";
 import { escapeControls } from "../text/format.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface EventsFlags {
   readonly after?: number;
@@ -40,7 +40,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 export function eventsCommand(): Command {
   const command = withJson(withSocket(verb(
     "events",
-    SUMMARIES.events,
+    VERBS.events.summary,
     "berth events --id web --type exit",
     "berth events --after 0 --json",
     "berth events --type exit --format '{{.id}} {{.exitStatus}}'",

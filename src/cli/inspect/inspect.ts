@@ -9,7 +9,7 @@ import { print, printJson } from "../text/print.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface InspectFlags {
   readonly json?: true;
@@ -48,7 +48,7 @@ export function inspectCommand(): Command {
   return withFormat(
     withSocket(verb(
       "inspect",
-      SUMMARIES.inspect,
+      VERBS.inspect.summary,
       "berth inspect web",
       "berth inspect --spec --json web | jq .spec.process",
       "berth inspect -f '{{.status}} {{.pid}}' web",

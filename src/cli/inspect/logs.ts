@@ -14,7 +14,7 @@ import { LogOutput } from "../logs/log_output.ts";
 import { parseTime } from "../logs/time_option.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface LogsFlags {
   readonly follow?: true;
@@ -29,7 +29,7 @@ interface LogsFlags {
 export function logsCommand(): Command {
   return withSocket(verb(
     "logs",
-    SUMMARIES.logs,
+    VERBS.logs.summary,
     "berth logs web",
     "berth logs -f --tail 10 web",
     "berth logs -t --since 10m --stream stderr web db",

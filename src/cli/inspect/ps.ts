@@ -12,7 +12,7 @@ import { CONTAINER_FILTERS, parseContainerFilter } from "./container_filter.ts";
 import { CONTAINER_FIELDS, containerLines } from "./container_rows.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { printProcesses } from "./processes.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface PsFlags {
   readonly json?: true;
@@ -29,7 +29,7 @@ export function psCommand(): Command {
   return withRowFormat(
     withJson(withSocket(verb(
       "ps",
-      SUMMARIES.ps,
+      VERBS.ps.summary,
       "berth ps",
       "berth ps --filter status=exited --format '{{.ID}} {{.Status}}'",
       "berth ps -q --filter label=tier=front",

@@ -11,7 +11,7 @@ import { printJson, printRaw, screenSize } from "../text/print.ts";
 import { formatRows } from "../text/rows.ts";
 import { fitRows } from "../text/table.ts";
 import type { Template } from "../text/template.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface StatsFlags {
   readonly stream: boolean;
@@ -31,7 +31,7 @@ export function statsCommand(): Command {
   return withRowFormat(
     withJson(withSocket(verb(
       "stats",
-      SUMMARIES.stats,
+      VERBS.stats.summary,
       "berth stats",
       "berth stats --no-stream --json web",
       "berth stats --no-stream --format '{{.ID}} {{.CPUPerc}}'",

@@ -11,7 +11,7 @@ import { RawTerminal } from "../process_io/raw_terminal.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { printProcessTable } from "./processes.ts";
 import { TopScreen } from "./top_screen.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 const ALTERNATE_SCREEN = "\x1b[?1049h\x1b[?25l";
 const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
@@ -20,7 +20,7 @@ const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
 export function topCommand(): Command {
   return withSocket(verb(
     "top",
-    SUMMARIES.top,
+    VERBS.top.summary,
     "berth top",
     "berth top --interval 5",
     "berth top web",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Verbs } from "../common/command.ts";
+import type { FolderVerbs } from "../common/command.ts";
 import { psCommand } from "./ps.ts";
 import { logsCommand } from "./logs.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -8,7 +8,7 @@ import { topCommand } from "./top.ts";
 import { eventsCommand } from "./events.ts";
 
 /** The verbs of this folder by name. */
-export const verbs: Verbs = {
+export const verbs: FolderVerbs<"inspect"> = {
   ps: psCommand,
   logs: logsCommand,
   inspect: inspectCommand,

@@ -7,7 +7,7 @@ import { isShimConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface CheckpointFlags {
   readonly path?: string;
@@ -21,7 +21,7 @@ const CRIU_LOG = "dump.log";
 export function checkpointCommand(): Command {
   return withSocket(verb(
     "checkpoint",
-    SUMMARIES.checkpoint,
+    VERBS.checkpoint.summary,
     "berth checkpoint --exit web",
     "berth restore web",
   ))

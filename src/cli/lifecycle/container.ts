@@ -11,12 +11,12 @@ import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_rows.ts";
 import { CONTAINER_FILTERS, parseContainerFilter } from "../inspect/container_filter.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth container` and its verb. */
 export function containerCommand(): Command {
   return new Command("container")
-    .summary(SUMMARIES.container)
+    .summary(VERBS.container.summary)
     .description("Manages many containers; each verb of one stands alone, such as berth rm")
     .addHelpText("after", "\nExample:\n  berth container prune")
     .helpCommand(false)

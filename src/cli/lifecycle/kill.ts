@@ -4,7 +4,7 @@ import { parseSignal } from "../../linux/process/signals.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { CliError } from "../common/exit_status.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface KillFlags {
   readonly signal?: string;
@@ -16,7 +16,7 @@ interface KillFlags {
 export function killCommand(): Command {
   return withSocket(verb(
     "kill",
-    SUMMARIES.kill,
+    VERBS.kill.summary,
     "berth kill web",
     "berth kill -s HUP web",
     "berth kill -15 web",

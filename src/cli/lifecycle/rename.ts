@@ -7,7 +7,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { findState } from "../common/containers.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { checkId } from "../common/ids.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** A rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;
@@ -16,7 +16,7 @@ const POLL_MS = 100;
 export function renameCommand(): Command {
   return withSocket(verb(
     "rename",
-    SUMMARIES.rename,
+    VERBS.rename.summary,
     "berth rename web web-old",
   ))
     .argument("<id>", "container, which must be stopped")

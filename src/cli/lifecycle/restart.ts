@@ -3,13 +3,13 @@ import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { type StopFlags, stopParams, withStopOptions } from "./stop.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth restart` */
 export function restartCommand(): Command {
   return withStopOptions(verb(
     "restart",
-    SUMMARIES.restart,
+    VERBS.restart.summary,
     "berth restart web",
     "berth restart -t 30 db",
   ))

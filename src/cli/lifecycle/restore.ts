@@ -8,7 +8,7 @@ import { createDetached } from "../create/create_container.ts";
 import { removeWithFiles } from "../container/remove.ts";
 import { readForRestore, restoreParams } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface RestoreFlags {
   readonly path?: string;
@@ -19,7 +19,7 @@ interface RestoreFlags {
 export function restoreCommand(): Command {
   return withSocket(verb(
     "restore",
-    SUMMARIES.restore,
+    VERBS.restore.summary,
     "berth restore web",
     "berth restore --path /var/lib/berth/checkpoints/web web2",
   ))

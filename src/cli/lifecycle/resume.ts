@@ -2,12 +2,12 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth resume` */
 export function resumeCommand(): Command {
   return withSocket(
-    verb("resume", SUMMARIES.resume, "berth resume web"),
+    verb("resume", VERBS.resume.summary, "berth resume web"),
   )
     .alias("unpause")
     .argument("<id...>", "containers")

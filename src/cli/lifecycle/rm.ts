@@ -8,7 +8,7 @@ import { CliError } from "../common/exit_status.ts";
 import { orphansOf } from "../container/container_dirs.ts";
 import { clearId, removeWithFiles } from "../container/remove.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface RmFlags {
   readonly force?: true;
@@ -19,7 +19,7 @@ interface RmFlags {
 export function rmCommand(): Command {
   return withSocket(verb(
     "rm",
-    SUMMARIES.rm,
+    VERBS.rm.summary,
     "berth rm web",
     "berth rm -f web db",
   ))

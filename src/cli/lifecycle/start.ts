@@ -8,7 +8,7 @@ import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface StartFlags {
   readonly attach?: true;
@@ -20,7 +20,7 @@ interface StartFlags {
 export function startCommand(): Command {
   return withDetachKeys(withSocket(verb(
     "start",
-    SUMMARIES.start,
+    VERBS.start.summary,
     "berth start web",
     "berth start -ai shell",
   )))

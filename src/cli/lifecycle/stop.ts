@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { actOnEach } from "../common/ids.ts";
 import { parseStopSignal, parseStopTimeout } from "../options/stop_and_restart.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** How `stop` and `restart` stop a container. */
 export interface StopFlags {
@@ -42,7 +42,7 @@ export function withStopOptions(command: Command): Command {
 export function stopCommand(): Command {
   return withStopOptions(verb(
     "stop",
-    SUMMARIES.stop,
+    VERBS.stop.summary,
     "berth stop web",
     "berth stop -t 30 -s INT db",
   ))

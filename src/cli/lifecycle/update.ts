@@ -6,7 +6,7 @@ import { CliError } from "../common/exit_status.ts";
 import { parseRestart, RESTART_FLAG } from "../options/stop_and_restart.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface UpdateFlags extends ResourceOptions {
   readonly restart?: RestartPolicy;
@@ -16,7 +16,7 @@ interface UpdateFlags extends ResourceOptions {
 export function updateCommand(): Command {
   return withSocket(withResources(verb(
     "update",
-    SUMMARIES.update,
+    VERBS.update.summary,
     "berth update --memory 128m --pids-limit 50 web",
     "berth update --restart unless-stopped web",
   )))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Verbs } from "../common/command.ts";
+import type { FolderVerbs } from "../common/command.ts";
 import { startCommand } from "./start.ts";
 import { stopCommand } from "./stop.ts";
 import { killCommand } from "./kill.ts";
@@ -15,7 +15,7 @@ import { restoreCommand } from "./restore.ts";
 import { containerCommand } from "./container.ts";
 
 /** The verbs of this folder by name. */
-export const verbs: Verbs = {
+export const verbs: FolderVerbs<"lifecycle"> = {
   start: startCommand,
   stop: stopCommand,
   kill: killCommand,

@@ -5,13 +5,13 @@ import { withDaemon } from "../common/daemon.ts";
 import { reportUnknownStatus, waitForExit, waitForGood } from "../common/exit.ts";
 import { forEachId } from "../common/ids.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth wait` */
 export function waitCommand(): Command {
   return withSocket(verb(
     "wait",
-    SUMMARIES.wait,
+    VERBS.wait.summary,
     "berth wait web",
     "berth wait --exec shell1 web",
   ))

@@ -4,14 +4,14 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth call` */
 export function callCommand(): Command {
   return withSocket(
     verb(
       "call",
-      SUMMARIES.call,
+      VERBS.call.summary,
       "berth call daemon.info",
       `berth call container.state '{"id":"web"}'`,
       `berth call rpc.discover`,

@@ -5,7 +5,7 @@ import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { zshCompletion } from "../completion/zsh.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 const SCRIPTS: Readonly<Record<string, (program: Command) => string>> = {
   bash: bashCompletion,
@@ -17,7 +17,7 @@ const SCRIPTS: Readonly<Record<string, (program: Command) => string>> = {
 export function completionCommand(): Command {
   return verb(
     "completion",
-    SUMMARIES.completion,
+    VERBS.completion.summary,
     "berth completion bash > /etc/bash_completion.d/berth",
     "berth completion zsh > /usr/share/zsh/site-functions/_berth",
     "berth completion fish > /etc/fish/completions/berth.fish",

@@ -4,13 +4,13 @@ import { verb } from "../common/command.ts";
 import { type ConfigFlags, withConfigFlags } from "../../daemon_command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth config` */
 export function configCommand(program: DaemonProgram): Command {
   return withConfigFlags(verb(
     "config",
-    SUMMARIES.config,
+    VERBS.config.summary,
     "berth config",
     "berth config --config ./berth.toml --state /tmp/berth",
   ))

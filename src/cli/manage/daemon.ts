@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /**
  * `berth daemon`, for the help and for options before the verb: `main.ts` gives its arguments to the
@@ -11,7 +11,7 @@ import { SUMMARIES } from "../text/summaries.ts";
 export function daemonCommand(program: DaemonProgram): Command {
   return verb(
     "daemon",
-    SUMMARIES.daemon,
+    VERBS.daemon.summary,
     "berth daemon --state /run/berth",
   )
     .allowUnknownOption().allowExcessArguments().helpOption(false)

@@ -3,13 +3,13 @@ import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import { wholeHelp } from "../text/program_help.ts";
 import { print, screenWidth } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth help`, in the place of commander's own, which answers an unknown verb with all the help. */
 export function helpCommand(): Command {
   return verb(
     "help",
-    SUMMARIES.help,
+    VERBS.help.summary,
     "berth help --all",
     "berth help run",
   )

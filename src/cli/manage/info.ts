@@ -10,7 +10,7 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { listAllContainers } from "../common/containers.ts";
 import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface InfoFlags {
   readonly json?: true;
@@ -40,7 +40,7 @@ export function infoCommand(): Command {
   return withFormat(
     withJson(withSocket(verb(
       "info",
-      SUMMARIES.info,
+      VERBS.info.summary,
       "berth info",
       "berth info --json | jq .daemon.root",
       "berth info -f '{{.containers.running}}'",

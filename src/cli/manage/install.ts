@@ -12,7 +12,7 @@ import {
   removeInstalled,
   shellFiles,
 } from "./installed_files.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** The name by which containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
@@ -30,7 +30,7 @@ interface InstallFlags {
 export function installCommand(daemon: DaemonProgram): Command {
   return verb(
     "install",
-    SUMMARIES.install,
+    VERBS.install.summary,
     "berth install docs",
     "berth install docs --prefix /usr --remove",
     "berth install containerd-shim --dir /opt/containerd/bin",

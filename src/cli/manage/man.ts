@@ -3,13 +3,13 @@ import type { Command } from "commander";
 import { verb } from "../common/command.ts";
 import { commandManPage, manPage } from "../text/man_page.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth man` */
 export function manCommand(): Command {
   return verb(
     "man",
-    SUMMARIES.man,
+    VERBS.man.summary,
     "berth man | man -l -",
     "berth man run | man -l -",
   )

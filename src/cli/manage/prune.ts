@@ -7,13 +7,13 @@ import { confirmRemoval } from "../container/confirm.ts";
 import { OrphanRemoval } from "../container/orphan_removal.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { print, printStderr } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth prune` */
 export function pruneCommand(): Command {
   return withSocket(verb(
     "prune",
-    SUMMARIES.prune,
+    VERBS.prune.summary,
     "berth prune",
     "berth prune --force",
   ))

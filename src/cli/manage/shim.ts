@@ -4,13 +4,13 @@ import { parsePath, verb } from "../common/command.ts";
 import { dialFor } from "../common/daemon.ts";
 import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth shim`: the verbs for people; `shim serve` is the shim itself, which `main.ts` starts. */
 export function shimCommand(): Command {
   return verb(
     "shim",
-    SUMMARIES.shim,
+    VERBS.shim.summary,
     "berth shim state --bundle /run/berth/linux/web",
     `berth shim kill --bundle /run/berth/linux/web '{"signal":"TERM"}'`,
   )

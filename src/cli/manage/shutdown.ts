@@ -6,13 +6,13 @@ import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { exitCodeOf } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/containers.ts";
 import { print, printError } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth shutdown` */
 export function shutdownCommand(): Command {
   return withSocket(verb(
     "shutdown",
-    SUMMARIES.shutdown,
+    VERBS.shutdown.summary,
     "berth shutdown",
   ))
     .option("--if-system-stopping", "only if systemd is shutting the machine down")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Verbs } from "../common/command.ts";
+import type { FolderVerbs } from "../common/command.ts";
 import { daemonCommand } from "./daemon.ts";
 import { configCommand } from "./config.ts";
 import { shutdownCommand } from "./shutdown.ts";
@@ -14,7 +14,7 @@ import { manCommand } from "./man.ts";
 import { helpCommand } from "./help.ts";
 
 /** The verbs of this folder by name. */
-export const verbs: Verbs = {
+export const verbs: FolderVerbs<"manage"> = {
   daemon: daemonCommand,
   config: configCommand,
   shutdown: shutdownCommand,

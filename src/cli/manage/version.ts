@@ -6,7 +6,7 @@ import { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface VersionFlags {
   readonly socket: string;
@@ -20,7 +20,7 @@ export function versionCommand(): Command {
     withJson(
       withSocket(verb(
         "version",
-        SUMMARIES.version,
+        VERBS.version.summary,
         "berth version --json",
         "berth version -f '{{.daemon.version}}'",
       )),

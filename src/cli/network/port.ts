@@ -6,13 +6,13 @@ import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { print, printJson } from "../text/print.ts";
 import { hostsOf } from "./port_text.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth port` */
 export function portCommand(): Command {
   return withJson(withSocket(verb(
     "port",
-    SUMMARIES.port,
+    VERBS.port.summary,
     "berth port web",
     "berth port web 80/tcp",
   )))

@@ -6,7 +6,7 @@ import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 import { withSigProxy } from "../process_io/signal_forwarder.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface AttachCommandFlags {
   readonly stdin: boolean;
@@ -18,7 +18,7 @@ interface AttachCommandFlags {
 export function attachCommand(): Command {
   return withSigProxy(withDetachKeys(withSocket(verb(
     "attach",
-    SUMMARIES.attach,
+    VERBS.attach.summary,
     "berth attach web",
   ))))
     .option("--no-stdin", "do not pass standard input on")

@@ -11,7 +11,7 @@ import { pathError } from "../copy/path_error.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
 import { escapeControls } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface CpFlags {
   readonly archive?: true;
@@ -22,7 +22,7 @@ interface CpFlags {
 export function cpCommand(): Command {
   return withSocket(verb(
     "cp",
-    SUMMARIES.cp,
+    VERBS.cp.summary,
     "berth cp web:/etc/hosts .",
     "berth cp ./site web:/srv",
     "berth cp web:/var/log - | tar -t",

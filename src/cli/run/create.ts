@@ -6,13 +6,13 @@ import { Interruption, leave } from "../common/interruptible.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 /** `berth create` */
 export function createCommand(): Command {
   return withContainer(withSocket(verb(
     "create",
-    SUMMARIES.create,
+    VERBS.create.summary,
     "berth create --name web nginx",
     "berth create --name files --rootfs ./rootfs -- httpd -f",
     "berth start web",

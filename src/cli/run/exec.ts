@@ -17,7 +17,7 @@ import { FifoStreams } from "../process_io/fifo_streams.ts";
 import { exitAfter, runSession } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 import { print } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface ExecFlags extends
   Pick<
@@ -34,7 +34,7 @@ export function execCommand(): Command {
   const workdir = new Option("-w, --workdir <dir>", "working directory");
   const command = withDetachKeys(withSocket(verb(
     "exec",
-    SUMMARIES.exec,
+    VERBS.exec.summary,
     "berth exec -it web sh",
     "berth exec -u 1000:1000 -w /tmp web -- id",
   )))

@@ -12,7 +12,7 @@ import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
 import { errorLine } from "../text/format.ts";
 import { print, printError, printStderr } from "../text/print.ts";
-import { SUMMARIES } from "../text/summaries.ts";
+import { VERBS } from "../text/verb_table.ts";
 
 interface RunFlags extends ContainerOptions {
   readonly detach?: true;
@@ -24,7 +24,7 @@ interface RunFlags extends ContainerOptions {
 export function runCommand(): Command {
   return withSigProxy(withDetachKeys(withContainer(withSocket(verb(
     "run",
-    SUMMARIES.run,
+    VERBS.run.summary,
     "berth run --rm -it alpine sh",
     "berth run -d --name web --memory 64m nginx",
     "berth run --rm -it --rootfs ./rootfs -- sh",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Verbs } from "../common/command.ts";
+import type { FolderVerbs } from "../common/command.ts";
 import { runCommand } from "./run.ts";
 import { execCommand } from "./exec.ts";
 import { createCommand } from "./create.ts";
@@ -7,7 +7,7 @@ import { attachCommand } from "./attach.ts";
 import { cpCommand } from "./cp.ts";
 
 /** The verbs of this folder by name. */
-export const verbs: Verbs = {
+export const verbs: FolderVerbs<"run"> = {
   run: runCommand,
   exec: execCommand,
   create: createCommand,
