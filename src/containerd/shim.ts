@@ -3,6 +3,7 @@ import { after, sleep } from "../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../linux/event_loop/yield.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
+import { OomLog } from "../linux/oom/oom_log.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { messageOf, stackOf } from "../error_text.ts";
 import { MemoryTrim } from "../shim/memory_trim.ts";
@@ -53,6 +54,7 @@ export class ContainerdShim {
   readonly #poller = new Poller();
   readonly #reserve = new FdReserve();
   readonly #trim = new MemoryTrim();
+  #oomLog: OomLog | undefined;
   readonly #connections = new Set<Deno.Conn>();
   readonly #budget = new ByteBudget(MAX_HELD_BYTES);
   #idle: Disposable | undefined;
@@ -72,6 +74,7 @@ export class ContainerdShim {
       reaper,
       poller: this.#poller,
       reserve: this.#reserve,
+      oomLog: () => this.#openOomLog(),
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
       isQueued: (event) => this.#forwarder.holds(event),
@@ -81,6 +84,20 @@ export class ContainerdShim {
     });
     void this.#accept();
     this.#watchIdle();
+  }
+
+  /** Opens the kernel's log, unless it is open; undefined where it cannot be read. */
+  #openOomLog(): OomLog | undefined {
+    const { log } = this.#options;
+    const message = (error: unknown) => `the kernel's log cannot be read: ${messageOf(error)}`;
+    try {
+      return this.#oomLog ??= OomLog.open({
+        onFailure: (error) => log.write("warning", message(error)),
+      });
+    } catch (error) {
+      log.write("debug", message(error));
+      return undefined;
+    }
   }
 
   /** Ends as a signal asks for, unless it has containers. */
@@ -149,6 +166,7 @@ export class ContainerdShim {
     this.#idle?.[Symbol.dispose]();
     for (const conn of this.#connections) closeConnection(conn);
     this.#reserve[Symbol.dispose]();
+    this.#oomLog?.[Symbol.dispose]();
     await this.#poller[Symbol.asyncDispose]();
     this.#options.onDone();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
+import type { OomLog } from "../../linux/oom/oom_log.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { QueuedEvent } from "../events/forwarder.ts";
 import type { LogLevel } from "../log.ts";
@@ -13,6 +14,8 @@ export interface TaskContext {
   readonly reaper: Reaper;
   readonly poller: Poller;
   readonly reserve: FdReserve;
+  /** Returns the OOM kills that the kernel logs from the first call on; undefined where it cannot be read. */
+  readonly oomLog: () => OomLog | undefined;
   readonly log: (level: LogLevel, message: string, fields?: Record<string, string>) => void;
   /** Queues an event for containerd. */
   readonly publish: (event: QueuedEvent) => void;

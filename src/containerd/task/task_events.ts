@@ -3,25 +3,18 @@ import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/oom/oom_watch.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
 import { messageOf } from "../../error_text.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ASKING_MS, type QueuedEvent } from "../events/forwarder.ts";
-import { isKillLogged } from "../events/logged_kill.ts";
 import { type CreatedContainer, oomEvent, translateEvent } from "../events/translate.ts";
 import type { TaskContext } from "./context.ts";
-
-/** Exit status of what SIGKILL has ended. */
-const KILLED = 128 + SIGKILL;
 
 /** The container that a {@linkcode TaskEvents} tells of, and where the events go. */
 export interface TaskEventsOptions {
   readonly container: CreatedContainer;
-  readonly context: Pick<TaskContext, "poller" | "log" | "publish" | "isQueued">;
+  readonly context: Pick<TaskContext, "poller" | "oomLog" | "log" | "publish" | "isQueued">;
   /** Lets the shim's service forget the events up to `seq`. */
   readonly ack: (seq: number) => void;
-  /** {@linkcode isKillLogged}, which is the default. */
-  readonly isKillLogged?: (dir: string, pid: number) => boolean;
 }
 
 /** Tells containerd of the events of one container and of its OOM kills, these before the exits. */
@@ -30,8 +23,6 @@ export class TaskEvents implements Disposable {
   /** Events that are about to be told. */
   readonly #untold: ShimEvent[] = [];
   #oom: OomWatch | undefined;
-  /** Directory of the watched cgroup in the hierarchy of v2; undefined where there is none. */
-  #unified: string | undefined;
   /** The event of init's exit. */
   #exit: QueuedEvent | undefined;
 
@@ -47,12 +38,12 @@ export class TaskEvents implements Disposable {
   /** Watches the cgroup that `find` returns for OOM kills, unless one is watched. */
   watchOom(find: () => Cgroup | undefined): void {
     if (this.#oom !== undefined) return;
-    const { container: { id }, context: { poller, publish, log } } = this.#options;
+    const { container: { id }, context: { poller, oomLog, publish, log } } = this.#options;
     try {
       const cgroup = find();
       if (cgroup === undefined) return;
-      this.#unified = cgroup.paths.unified;
-      this.#oom = OomWatch.open(cgroup, { poller, onOom: () => publish(oomEvent(id)) });
+      const onOom = () => publish(oomEvent(id));
+      this.#oom = OomWatch.open(cgroup, { poller, log: oomLog(), onOom });
     } catch (error) {
       // A container without it is better than none.
       log("warning", `OOM kills are not told: ${messageOf(error)}`, { id });
@@ -89,18 +80,11 @@ export class TaskEvents implements Disposable {
     ack(event.seq);
   }
 
-  /**
-   * Tells of the OOM kill that has caused an exit: the kernel has counted it before it sent the signal.
-   * Where the cgroup is gone, of the first kill only: the log does not say which of them was counted.
-   */
-  #lookForOom({ pid, exitStatus }: ShimEvent): void {
-    const { container: { id }, context: { log }, isKillLogged: isLogged = isKillLogged } =
-      this.#options;
-    const [oom, dir] = [this.#oom, this.#unified];
+  /** Tells of the OOM kills before an exit: the kernel has counted each before it sent the signal. */
+  #lookForOom({ pid }: ShimEvent): void {
+    const { container: { id }, context: { log } } = this.#options;
     try {
-      oom?.check();
-      if (!oom?.isGone || oom.kills > 0 || dir === undefined || exitStatus !== KILLED) return;
-      if (isLogged(dir, pid)) oom.reportLogged(0, [dir]);
+      this.#oom?.check(pid);
     } catch (error) {
       log("warning", `looking for OOM kills: ${messageOf(error)}`, { id });
     }

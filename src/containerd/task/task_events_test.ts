@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
 import { FileTree } from "../../linux/cgroup/cgroup_testing.ts";
 import { Poller } from "../../linux/fd/poller.ts";
+import { OomLog } from "../../linux/oom/oom_log.ts";
+import { killTexts } from "../../linux/oom/oom_log_testing.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { TaskEvents } from "./task_events.ts";
 
@@ -13,31 +15,37 @@ function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = 
   return { seq, timestamp: at, type, pid: 7, ...more };
 }
 
-/** Calls `body` with the events of a container, what was told of them, and its cgroup of v2. */
+/** Calls `body` with the events of a container, what was told of them, its cgroup of v2, and the kernel's log. */
 async function withEvents(
-  body: (events: TaskEvents, told: string[], tree: FileTree) => void | Promise<void>,
+  body: (
+    events: TaskEvents,
+    told: string[],
+    tree: FileTree,
+    logged: string[],
+  ) => void | Promise<void>,
 ): Promise<void> {
   using tree = new FileTree({
     "scope/memory.current": "0\n",
     "scope/memory.events": "oom_kill 0\n",
   });
   await using poller = new Poller();
-  const told: string[] = [];
+  const told: string[] = [], logged: string[] = [];
+  using log = new OomLog({ read: () => logged.splice(0), [Symbol.dispose]: () => {} }, {
+    hierarchies: [{ names: ["unified"], mountPoint: tree.dir, root: "/" }],
+    onFailure: () => assert.fail(),
+  });
   using events = new TaskEvents({
     container: { id: "web", bundle: "/b", rootfs: [], stdio, checkpoint: "" },
     context: {
       poller,
+      oomLog: () => log,
       log: (_, message) => told.push(message),
       publish: ({ topic }) => told.push(topic),
       isQueued: () => false,
     },
     ack: (seq) => told.push(`ack ${seq}`),
-    isKillLogged: (dir, pid) => {
-      told.push("looked");
-      return dir === `${tree.dir}/scope` && pid === 7;
-    },
   });
-  await body(events, told, tree);
+  await body(events, told, tree, logged);
 }
 
 Deno.test("TaskEvents: an OOM kill that no notification has told of yet is told before the exit", async () => {
@@ -50,22 +58,30 @@ Deno.test("TaskEvents: an OOM kill that no notification has told of yet is told 
   });
 });
 
-Deno.test("TaskEvents: of a cgroup that is gone the kernel's log tells whether a SIGKILL was an OOM kill", async () => {
-  const table: [exit: Partial<ShimEvent>, seen: number, isGone: boolean, told: string[]][] = [
-    [{ exitStatus: 137 }, 0, true, ["looked", "/tasks/oom"]],
-    [{ exitStatus: 137, pid: 8 }, 0, true, ["looked"]],
-    [{ exitStatus: 1 }, 0, true, []],
-    // Where one was seen while the cgroup was there, and where it still is, nothing has to be looked for.
-    [{ exitStatus: 137 }, 1, true, ["/tasks/oom"]],
-    [{ exitStatus: 137 }, 0, false, []],
+Deno.test("TaskEvents: of a cgroup that is gone the kernel's log tells the kills, of children too", async () => {
+  const table: [killed: [pid: number, dir: string][], seen: number, kills: number][] = [
+    [[[7, "scope"]], 0, 1],
+    // Of children, of which init's exit says nothing, and of other containers.
+    [[[8, "scope"], [9, "scope/below"], [5, "scope2"], [6, ""]], 0, 2],
+    [[[5, "scope2"]], 0, 0],
+    // Where one was seen while the cgroup was there.
+    [[[8, "scope"], [7, "scope"]], 1, 2],
   ];
-  for (const [exit, seen, isGone, expected] of table) {
-    await withEvents((events, told, tree) => {
-      tree.write("scope/memory.events", `oom_kill ${seen}\n`);
+  for (const [killed, seen, kills] of table) {
+    await withEvents(async (events, told, tree, logged) => {
+      // Of a former container of the same name.
+      logged.push(...killTexts(7, "/scope"));
       events.watchOom(() => ({ version: 2, paths: { unified: `${tree.dir}/scope` } }));
-      if (isGone) Deno.removeSync(`${tree.dir}/scope`, { recursive: true });
-      events.handle(event(1, "exit", { exitedAt: at, ...exit }));
-      assert.deepEqual(told, [...expected, "/tasks/exit", "ack 1"]);
+      logged.push(...killed.flatMap(([pid, dir]) => killTexts(pid, `/${dir}`)));
+      if (seen > 0) {
+        tree.write("scope/memory.events", `oom_kill ${seen}\n`);
+        await until("the kill that was counted", () => told.includes("/tasks/oom"));
+      }
+      Deno.removeSync(`${tree.dir}/scope`, { recursive: true });
+      events.handle(event(1, "exit", { exitedAt: at, exitStatus: 1 }));
+      const ooms = told.filter((topic) => topic === "/tasks/oom");
+      assert.equal(ooms.length, kills, JSON.stringify(killed));
+      assert.deepEqual(told.slice(-2), ["/tasks/exit", "ack 1"]);
     });
   }
 });

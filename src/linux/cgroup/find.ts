@@ -97,11 +97,9 @@ export function cgroupAt(
   return Object.keys(paths).length === 0 ? undefined : { version: versionOf(paths), paths };
 }
 
-/** Returns the path of a cgroup of v2 below the mount point of its hierarchy. */
+/** Returns the path of a cgroup below the mount point of its hierarchy. */
 export function pathBelow(dir: string, hierarchies: readonly Hierarchy[]): string | undefined {
-  const mount = hierarchies.find(({ names, mountPoint }) =>
-    names.includes("unified") && dir.startsWith(`${mountPoint}/`)
-  );
+  const mount = hierarchies.find(({ mountPoint }) => dir.startsWith(`${mountPoint}/`));
   return mount && dir.slice(mount.mountPoint.length);
 }
 

@@ -123,13 +123,11 @@ Deno.test("cgroupHierarchies: who keeps what it returns does not keep the text o
   assert.ok(each < many.length / 4, `${each} bytes each of a text of ${many.length}`);
 });
 
-Deno.test("pathBelow: the path in the hierarchy of v2; none where another is mounted", () => {
+Deno.test("pathBelow: the path in the hierarchy that is mounted above; none where none is", () => {
   const path = "/system.slice/cri-containerd-0123.scope";
   const hierarchy = { names: ["unified"], mountPoint: "/sys/fs/cgroup", root: "/" };
   assert.equal(pathBelow(`/sys/fs/cgroup${path}`, [hierarchy]), path);
   assert.equal(pathBelow(`/sys/fs/cgroup2${path}`, [hierarchy]), undefined);
-  assert.equal(
-    pathBelow(`/sys/fs/cgroup${path}`, [{ ...hierarchy, names: ["memory"] }]),
-    undefined,
-  );
+  const memory = { ...hierarchy, names: ["memory"], mountPoint: "/sys/fs/cgroup2" };
+  assert.equal(pathBelow(`/sys/fs/cgroup2${path}`, [hierarchy, memory]), path);
 });

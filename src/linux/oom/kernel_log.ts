@@ -24,17 +24,9 @@ const RECORD = 16_384;
 /** Priorities from here on are those of other facilities than the kernel, so of programs. */
 const FIRST_OF_PROGRAMS = 8;
 
-/** Where {@linkcode KernelLog} begins to read. */
-export interface KernelLogOptions {
-  /** Whether it begins with the oldest record that is kept, and not with what is logged from now on. */
-  readonly fromOldest?: boolean;
-  /** Read in place of /dev/kmsg. */
-  readonly path?: string;
-}
-
 /**
- * What the kernel logs from now on, or has logged, read from /dev/kmsg
- * (Documentation/ABI/testing/dev-kmsg): a record a read, `priority,number,microseconds,flags;text`.
+ * What the kernel logs from now on, read from /dev/kmsg (Documentation/ABI/testing/dev-kmsg): a record
+ * a read, `priority,number,microseconds,flags;text`.
  */
 export class KernelLog implements Disposable {
   readonly #file: OwnedFd;
@@ -47,10 +39,13 @@ export class KernelLog implements Disposable {
     return found?.isCharDevice === true && found.rdev === KMSG_DEVICE;
   }
 
-  /** @throws LinuxError such as EPERM for lack of CAP_SYSLOG */
-  constructor({ path = KMSG, fromOldest = false }: KernelLogOptions = {}) {
+  /**
+   * @param path Read in place of /dev/kmsg.
+   * @throws LinuxError such as EPERM for lack of CAP_SYSLOG
+   */
+  constructor(path = KMSG) {
     using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
-    if (!fromOldest) check(() => Number(libc().lseek(file.fd, 0n, SEEK_END)), "lseek", path);
+    check(() => Number(libc().lseek(file.fd, 0n, SEEK_END)), "lseek", path);
     this.#file = new OwnedFd(file.release());
   }
 

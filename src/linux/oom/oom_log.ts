@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { KernelLog } from "./kernel_log.ts";
+import { cgroupHierarchies, type Hierarchy, pathBelow } from "../cgroup/find.ts";
+import { KernelLog } from "./kernel_log.ts";
 
 /** The kills that are remembered, and the victims whose kill is not logged yet. */
 const MOST = 1024;
@@ -18,8 +19,10 @@ interface KillPlace {
   readonly limited: string;
 }
 
-/** What an {@linkcode OomLog} tells, besides the log. */
+/** What an {@linkcode OomLog} is told, and tells, besides the log. */
 export interface OomLogOptions {
+  /** Result of {@linkcode cgroupHierarchies}, which is called when it is needed if this is left out. */
+  readonly hierarchies?: readonly Hierarchy[];
   /** Called when the log cannot be read, which ends no create. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -37,6 +40,15 @@ export class OomLog implements Disposable {
   readonly #kills: LoggedKill[] = [];
   #forgotten = 0;
 
+  /**
+   * Opens the kernel's log, to read it from now on; undefined where there is none, as in a container.
+   *
+   * @throws LinuxError such as EPERM for lack of CAP_SYSLOG
+   */
+  static open(options: OomLogOptions): OomLog | undefined {
+    return KernelLog.isThere() ? new OomLog(new KernelLog(), options) : undefined;
+  }
+
   constructor(log: Pick<KernelLog, "read" | typeof Symbol.dispose>, options: OomLogOptions) {
     this.#log = log;
     this.#options = options;
@@ -48,6 +60,21 @@ export class OomLog implements Disposable {
    */
   catchUp(): void {
     this.#read();
+  }
+
+  /**
+   * Follows the kills in the cgroup at the directory `dir` from now on: returns {@linkcode killsSince},
+   * with directories in place of paths.
+   */
+  follow(dir: string): (pid: number) => string[] {
+    const mark = this.mark();
+    return (pid) => {
+      const path = pathBelow(dir, this.#options.hierarchies ?? cgroupHierarchies());
+      if (path === undefined) return [];
+      const mountPoint = dir.slice(0, -path.length);
+      return this.killsSince(mark, path, pid)
+        .map((limited) => limited === "/" ? limited : mountPoint + limited);
+    };
   }
 
   /** Returns how many kills were logged so far, as {@linkcode killsSince} takes it. */

@@ -6,10 +6,9 @@ import { killTexts as kill } from "./oom_log_testing.ts";
 function openLog(): { log: OomLog; texts: string[] } {
   const texts: string[] = [];
   const read = () => texts.splice(0);
-  return {
-    texts,
-    log: new OomLog({ read, [Symbol.dispose]: () => {} }, { onFailure: () => assert.fail() }),
-  };
+  const hierarchies = [{ names: ["unified"], mountPoint: "/sys/fs/cgroup", root: "/docker/0123" }];
+  const options = { hierarchies, onFailure: () => assert.fail() };
+  return { texts, log: new OomLog({ read, [Symbol.dispose]: () => {} }, options) };
 }
 
 Deno.test("OomLog: counts the kills in a cgroup and below it, since a mark", () => {
@@ -59,6 +58,21 @@ Deno.test("OomLog: tells whose limit was hit", () => {
     ...["/lim.slice/web.scope", "/lim.slice", "/", "/"],
     ...["/lim.slice/web.scope/below", "/lim.slice/web.scope"],
   ]);
+});
+
+Deno.test("OomLog.follow: tells of kills from now on, by directories of the hierarchy", () => {
+  const { log, texts } = openLog();
+  using _log = log;
+  const cgroup = "/docker/0123/lim.slice/web.scope";
+  texts.push(...kill(4, cgroup));
+  const killed = log.follow("/sys/fs/cgroup/lim.slice/web.scope");
+  texts.push(...kill(5, cgroup), ...kill(6, cgroup, "oom_memcg=/docker/0123/lim.slice"));
+  texts.push(...kill(7, cgroup, "global_oom"), ...kill(8, "/lim.slice/db.scope"));
+  assert.deepEqual(killed(7), [
+    ...["/sys/fs/cgroup/lim.slice/web.scope", "/sys/fs/cgroup/lim.slice"],
+    "/",
+  ]);
+  assert.deepEqual(log.follow("/elsewhere/web.scope")(7), []);
 });
 
 Deno.test("OomLog: where the log has no cgroup the pid tells", () => {

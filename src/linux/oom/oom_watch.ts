@@ -3,8 +3,9 @@ import type { Cgroup } from "../cgroup/find.ts";
 import { EAGAIN, isErrno } from "../libc/errno.ts";
 import { after } from "../event_loop/timer.ts";
 import { OwnedFd, read } from "../fd/fd.ts";
-import { type OomMemory, oomMemory } from "./oom_memory.ts";
 import type { Poller } from "../fd/poller.ts";
+import type { OomLog } from "./oom_log.ts";
+import { type OomMemory, oomMemory } from "./oom_memory.ts";
 
 /** Milliseconds after a v1 notification at which to look again for the kill that it announced. */
 const LOOKS = [1, 5, 20, 100, 500];
@@ -34,6 +35,8 @@ export interface OomWatchOptions {
    * by {@linkcode OomWatch.check} alone.
    */
   readonly poller?: Poller;
+  /** Tells of kills in a cgroup that is gone before its counters are read. */
+  readonly log?: OomLog | undefined;
   /** Called once per OOM kill. */
   readonly onOom: (kill: OomKill) => void;
   /** How many kills were reported already, by a watch before this one; 0 by default. */
@@ -46,11 +49,14 @@ export interface OomWatchOptions {
  * has exited and before that is said, then no kill is lost and none comes after its exit, for the
  * kernel counts a kill before it sends the signal. In v1 it is also what finds kills by the limit of
  * a cgroup below the container's, or of the machine, of which v1 sends no notice here; those in a
- * cgroup below are lost if it is removed before the next look.
+ * cgroup below are lost if it is removed before the next look, unless the container's own is, too.
  */
 export class OomWatch implements Disposable {
   readonly #memory: OomMemory;
   readonly #onOom: (kill: OomKill) => void;
+  readonly #log: OomLog | undefined;
+  /** Returns the cgroups of the kills that the log has and that are not reported yet. */
+  readonly #logged: (pid: number) => readonly string[];
   /** The notification's fd and its registration. */
   readonly #armed: DisposableStack;
   /** How often each cgroup's own limit had been hit when last looked at. */
@@ -60,9 +66,11 @@ export class OomWatch implements Disposable {
   #kills: number;
   #timer: Disposable | undefined;
 
-  private constructor(memory: OomMemory, { poller, onOom, kills = 0 }: OomWatchOptions) {
+  private constructor(memory: OomMemory, options: OomWatchOptions) {
+    const { poller, onOom, kills = 0, log } = options;
     this.#memory = memory;
     this.#onOom = onOom;
+    this.#log = log;
     this.#kills = kills;
     using armed = new DisposableStack();
     if (poller !== undefined) {
@@ -82,6 +90,8 @@ export class OomWatch implements Disposable {
     }
     this.#armed = armed.move();
     this.#report(late);
+    const before = this.#kills, killsOf = log?.follow(memory.path);
+    this.#logged = (pid) => killsOf?.(pid).slice(this.#kills - before) ?? [];
   }
 
   /**
@@ -100,30 +110,24 @@ export class OomWatch implements Disposable {
     return this.#kills;
   }
 
-  /** Reads the counters now and reports each new kill. */
-  check(): void {
+  /**
+   * Reads the counters now and reports each new kill. Where they are gone the log tells of those since
+   * the watch began: of all where it has the cgroup, else of that of `pid`, which has exited.
+   */
+  check(pid?: number): void {
     const before = this.#counts;
     this.#counts = this.#memory.counts();
     this.#report(newKills(this.#counts, before));
-  }
-
-  /** Whether {@linkcode check} has found the counters gone, and kills with them, perhaps. */
-  get isGone(): boolean {
-    return this.#counts.size === 0;
-  }
-
-  /**
-   * Reports those of the kills since there were `before` that are not reported yet. They were learned
-   * otherwise, after the counters were gone: each by the cgroup whose limit was hit.
-   */
-  reportLogged(before: number, cgroups: readonly string[]): void {
-    for (const cgroup of cgroups.slice(this.#kills - before)) {
+    if (this.#counts.size > 0 || pid === undefined) return;
+    for (const cgroup of this.#logged(pid)) {
       this.#onOom({ ...this.#causeIn(cgroup), kills: ++this.#kills });
     }
   }
 
   #report(kills: number): void {
     if (kills <= 0) return;
+    // The log is counted from the beginning of the watch once the cgroup is gone.
+    this.#log?.catchUp();
     const cause = this.#cause();
     for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
   }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
-import { pathBelow } from "../../linux/cgroup/find.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomLog } from "../../linux/oom/oom_log.ts";
 import { OomWatch, type OomWatchOptions } from "../../linux/oom/oom_watch.ts";
-import { KernelLog } from "../../linux/oom/kernel_log.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -12,32 +10,19 @@ import type { Monitor, Monitored } from "./monitor.ts";
 
 const UNREADABLE = "the kernel's log cannot be read: {reason}";
 
-/** A container that is watched. */
-interface Watched {
-  readonly watch: OomWatch;
-  /** Its cgroup of v2: the directory, and the path below the mount point. */
-  readonly dir: string;
-  readonly path: string | undefined;
-  /** How many kills the kernel had logged and it had itself at first. */
-  readonly mark: number;
-  readonly kills: number;
-}
-
 /**
  * Publishes an `oom` event for every OOM kill in a container. One poller watches for all of them;
  * the kernel's counter is read before an exit is published, so that none is lost or late; and the
- * kernel's log where the cgroup of v2 is gone before that.
+ * kernel's log where the cgroup is gone before that.
  */
 export class OomMonitor implements Monitor, Disposable {
   readonly #poller = new Poller();
-  readonly #watches = new Map<string, Watched>();
+  readonly #watches = new Map<string, OomWatch>();
   readonly #log: OomLog | undefined;
-  readonly #hierarchies: readonly Hierarchy[];
   readonly #reserve = new FdReserve();
 
   /** Reads the kernel's log from now on, unless `log` is given: then that, which it disposes of. */
-  constructor(hierarchies: readonly Hierarchy[], log: OomLog | undefined = openLog()) {
-    this.#hierarchies = hierarchies;
+  constructor(hierarchies: readonly Hierarchy[], log: OomLog | undefined = openLog(hierarchies)) {
     this.#log = log;
   }
 
@@ -47,9 +32,8 @@ export class OomMonitor implements Monitor, Disposable {
     const watch = openUnlessGone(cgroup, {
       poller: this.#poller,
       kills: container.oomKills,
-      onOom: (oom) => {
-        // The log is counted from the beginning once the cgroup is gone.
-        this.#log?.catchUp();
+      log: this.#log,
+      onOom: (oom) =>
         container.publish({
           timestamp: new Date().toISOString(),
           type: "oom",
@@ -57,40 +41,25 @@ export class OomMonitor implements Monitor, Disposable {
           instance,
           pid: container.pid,
           oom,
-        });
-      },
+        }),
     });
-    if (watch === undefined) return;
-    const { unified: dir = "", memory } = cgroup.paths;
-    this.#watches.set(instance, {
-      watch,
-      dir,
-      path: memory === undefined ? pathBelow(dir, this.#hierarchies) : undefined,
-      mark: this.#log?.mark() ?? 0,
-      kills: watch.kills,
-    });
+    if (watch !== undefined) this.#watches.set(instance, watch);
   }
 
   poll({ instance, pid }: Monitored): void {
-    const watched = this.#watches.get(instance);
-    if (watched === undefined) return;
-    const { watch, dir, path, mark, kills } = watched;
+    const watch = this.#watches.get(instance);
+    if (watch === undefined) return;
     // It comes before an exit, which must not be published first for lack of an fd to read the counters.
-    this.#reserve.run(() => watch.check());
-    if (!watch.isGone || path === undefined || this.#log === undefined) return;
-    const mountPoint = dir.slice(0, -path.length);
-    const limited = this.#log.killsSince(mark, path, pid)
-      .map((limit) => limit === "/" ? limit : mountPoint + limit);
-    this.#reserve.run(() => watch.reportLogged(kills, limited));
+    this.#reserve.run(() => watch.check(pid));
   }
 
   stop({ instance }: Monitored): void {
-    this.#watches.get(instance)?.watch[Symbol.dispose]();
+    this.#watches.get(instance)?.[Symbol.dispose]();
     this.#watches.delete(instance);
   }
 
   [Symbol.dispose](): void {
-    for (const { watch } of this.#watches.values()) watch[Symbol.dispose]();
+    for (const watch of this.#watches.values()) watch[Symbol.dispose]();
     this.#watches.clear();
     this.#log?.[Symbol.dispose]();
     this.#poller[Symbol.dispose]();
@@ -116,10 +85,10 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
 }
 
 /** Opens the kernel's log; undefined where it cannot be read, as in a container. */
-function openLog(): OomLog | undefined {
-  if (!KernelLog.isThere()) return undefined;
+function openLog(hierarchies: readonly Hierarchy[]): OomLog | undefined {
   try {
-    return new OomLog(new KernelLog(), {
+    return OomLog.open({
+      hierarchies,
       onFailure: (error) => logFailure("warn", "oom", UNREADABLE, error),
     });
   } catch (error) {

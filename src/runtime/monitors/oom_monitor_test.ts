@@ -31,6 +31,7 @@ Deno.test("OomMonitor: a kill is told of a cgroup that is gone, also where earli
   const texts: string[] = [];
   const hierarchy = { names: ["unified"], mountPoint: tree.dir, root: "/" };
   const log = new OomLog({ read: () => texts.splice(0), [Symbol.dispose]: () => {} }, {
+    hierarchies: [hierarchy],
     onFailure: () => assert.fail(),
   });
   using monitor = new OomMonitor([hierarchy], log);
