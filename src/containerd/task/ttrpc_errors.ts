@@ -16,8 +16,19 @@ const CODES: Readonly<Partial<Record<ErrorKind, number>>> = {
   Cancelled: CODE.cancelled,
 };
 
-/** Messages of runtimes for a container that they do not have (any more). */
-const LOST = /container does not exist|no such process|process already finished/i;
+/**
+ * Messages of runc and crun for a container that they do not have (any more), or a process that is gone.
+ * crun 1.8 names the file that is missing, later ones the container.
+ */
+const LOST = new RegExp(
+  [
+    "container (?:`[^`]*` )?does not exist",
+    "open(?:ing file)? `[^`]*/status`: no such file",
+    "no such process",
+    "process already finished",
+  ].join("|"),
+  "i",
+);
 
 /** Returns an error as ttrpc carries it: callers test the code, and look into the message. */
 export function toTtrpcError(error: unknown): TtrpcError {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { testNeeding } from "../../../scripts/test_needing.ts";
+import { TestContainers } from "../../oci/driver/driver_testing.ts";
 import * as errors from "../../rpc/errors.ts";
 import { ProtobufError } from "../protobuf/wire.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
@@ -38,8 +40,11 @@ Deno.test("toTtrpcError: a container that the runtime has lost is not found", ()
     "runc kill failed: container does not exist",
     "runc kill failed: unable to signal init: no such process",
     "runc kill failed: os: process already finished",
-    // crun.
+    // crun, of a process and of a container, as 1.8 and later ones.
     "crun kill failed: kill container: No such process",
+    "crun pause failed: error opening file `/run/b/oci/web/status`: No such file or directory",
+    "crun pause failed: container `web` does not exist: error opening file `/run/b/oci/web/status`: " +
+    "No such file or directory",
   ];
   for (const message of lost) {
     assert.equal(toTtrpcError(new errors.RuntimeError(message)).code, CODE.notFound, message);
@@ -50,4 +55,42 @@ Deno.test("toTtrpcError: a container that the runtime has lost is not found", ()
       CODE.failedPrecondition,
     );
   }
+});
+
+for (const name of ["runc", "crun"]) {
+  testNeeding(
+    [name],
+    `toTtrpcError: a container that ${name} has never had is not found`,
+    async () => {
+      await using box = new TestContainers();
+      const runtime = box.runc(name);
+      const processFile = `${box.dir}/process.json`;
+      Deno.writeTextFileSync(processFile, JSON.stringify({ args: ["true"], cwd: "/" }));
+      const files = { pidFile: `${box.dir}/pid`, log: `${box.dir}/log.json` };
+      const calls = [
+        () => runtime.start("web"),
+        () => runtime.pause("web"),
+        () => runtime.resume("web"),
+        () => runtime.kill("web", 9, { all: true }),
+        () => runtime.update("web", {}),
+        () => runtime.exec({ id: "web", processFile, ...files }),
+      ];
+      for (const call of calls) {
+        await assert.rejects(call, (error) => {
+          const { code, message } = toTtrpcError(error);
+          assert.equal(code, CODE.notFound, message);
+          return true;
+        });
+      }
+    },
+  );
+}
+
+Deno.test("toTtrpcError: what else a runtime does not find is no lost container", () => {
+  for (
+    const message of [
+      "crun create failed: error opening file `/etc/profile.json`: No such file or directory",
+      'runc create failed: exec: "true": executable file not found in $PATH',
+    ]
+  ) assert.equal(toTtrpcError(new errors.RuntimeError(message)).code, CODE.unknown, message);
 });
