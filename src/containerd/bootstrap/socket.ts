@@ -7,6 +7,7 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import {
   bindSocket,
+  type BoundSocket,
   isServed,
   removeHalfBound,
   removeSocket,
@@ -52,7 +53,7 @@ export class ShimSocket {
   readonly path: string;
   readonly #inode: number | null;
 
-  private constructor(path: string, listener: Deno.UnixListener, inode: number | null) {
+  private constructor(path: string, { listener, inode }: BoundSocket) {
     this.path = path;
     this.listener = listener;
     this.#inode = inode;
@@ -70,12 +71,7 @@ export class ShimSocket {
     if (await isServed(path)) return undefined;
     // The lock keeps others away.
     removeHalfBound(dir);
-    const { served, inode } = bindSocket(
-      path,
-      { mode: 0o600 },
-      (short) => Deno.listen({ transport: "unix", path: short }),
-    );
-    return new ShimSocket(path, served, inode);
+    return new ShimSocket(path, bindSocket(path));
   }
 
   /** Accepts no more connections and removes the socket. */

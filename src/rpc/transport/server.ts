@@ -71,12 +71,8 @@ export class Server implements AsyncDisposable {
     this.#options = options;
     this.#dispatcher = new Dispatcher(options.handlers, options.onError);
     this.#budget = options.budget ?? new ByteBudget(MAX_HELD_BYTES);
-    const { served, inode } = bindSocket(
-      path,
-      options,
-      (short) => Deno.listen({ transport: "unix", path: short }),
-    );
-    this.#listener = served;
+    const { listener, inode } = bindSocket(path, options);
+    this.#listener = listener;
     this.#inode = inode;
     this.#accepting = this.#accept();
   }

@@ -19,9 +19,8 @@ export interface SocketFileOptions {
 }
 
 /** A listening socket and its file. */
-export interface Bound<T> {
-  /** The listener. */
-  readonly served: T;
+export interface BoundSocket {
+  readonly listener: Deno.UnixListener;
   /** Inode of the file, for {@linkcode removeSocket}. */
   readonly inode: number | null;
 }
@@ -59,34 +58,32 @@ export async function isServed(path: string): Promise<boolean> {
 }
 
 /**
- * Makes `listen` listen on `path`, of any length; a socket file there is replaced.
+ * Listens on `path`, of any length; a socket file there is replaced.
  *
  * Binds in a directory that no other user can enter, and moves the socket to its place once mode and
  * owner are right: rename(2) keeps the socket, and takes a stale one's place. This also keeps
  * Deno, which unlinks the path it was given when a listener closes, from removing a successor's file.
  */
-export function bindSocket<T extends { close(): void } | { shutdown(): Promise<void> }>(
-  path: string,
-  options: SocketFileOptions,
-  listen: (short: string) => T,
-): Bound<T> {
+export function bindSocket(path: string, options: SocketFileOptions = {}): BoundSocket {
   const slash = path.lastIndexOf("/");
   const dir = Deno.makeTempDirSync({
     dir: slash < 0 ? "." : path.slice(0, slash + 1),
     prefix: BIND_PREFIX,
   });
   const temporary = `${dir}/s`;
-  let served: T | undefined;
+  let listener: Deno.UnixListener | undefined;
   try {
-    served = withSocketPath(temporary, listen);
+    listener = withSocketPath(
+      temporary,
+      (short) => Deno.listen({ transport: "unix", path: short }),
+    );
     if (options.gid !== undefined) Deno.chownSync(temporary, null, options.gid);
     Deno.chmodSync(temporary, options.mode ?? 0o600);
     const inode = Deno.lstatSync(temporary).ino;
     Deno.renameSync(temporary, path);
-    return { served, inode };
+    return { listener, inode };
   } catch (error) {
-    if (served !== undefined && "close" in served) served.close();
-    else void served?.shutdown();
+    listener?.close();
     throw error;
   } finally {
     // Not recursively, which takes file descriptors: those may all be in use.

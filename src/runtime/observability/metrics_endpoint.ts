@@ -126,13 +126,9 @@ export class MetricsEndpoint implements AsyncDisposable {
 
 async function listenUnix(path: string): Promise<Listening> {
   await refuseIfTaken(path);
-  const { served, inode } = bindSocket(
-    path,
-    { mode: 0o600 },
-    (short) => Deno.listen({ transport: "unix", path: short }),
-  );
+  const { listener, inode } = bindSocket(path);
   return {
-    listener: served,
+    listener,
     where: `unix:${path}`,
     // No browser connects to a Unix socket.
     isHost: () => true,
