@@ -9,6 +9,7 @@ import { type EventsOptions, EventStream } from "./events.ts";
 import { DEFAULT_SOCKET } from "../default_socket.ts";
 import { DaemonLink } from "./link.ts";
 import { createOnce } from "./calls/exactly_once.ts";
+import { readPages } from "./read_pages.ts";
 import { PIPED, PipedStdio, type PipedStreams } from "./stdio.ts";
 import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_stream.ts";
 
@@ -206,20 +207,4 @@ export class Client implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Returns the containers of all pages. `read` returns the page after the id `after`. */
-async function readPages<T>(
-  read: (
-    after: string | undefined,
-  ) => Promise<{ readonly containers: readonly T[]; readonly next?: string | undefined }>,
-): Promise<readonly T[]> {
-  const all: T[] = [];
-  let after: string | undefined;
-  do {
-    const { containers, next } = await read(after);
-    all.push(...containers);
-    after = next;
-  } while (after !== undefined);
-  return all;
 }

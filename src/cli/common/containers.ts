@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Asks the daemon for containers: all of them, or one by its id.
+import { readPages } from "../../client/read_pages.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "./daemon.ts";
@@ -9,14 +10,7 @@ export async function listAllContainers(
   daemon: DaemonConnection,
   how: "call" | "callAcrossRestarts" = "call",
 ): Promise<ContainerState[]> {
-  const all: ContainerState[] = [];
-  let after: string | undefined;
-  do {
-    const { containers, next } = await daemon[how]("container.list", { after });
-    all.push(...containers);
-    after = next;
-  } while (after !== undefined);
-  return all;
+  return await readPages((after) => daemon[how]("container.list", { after }));
 }
 
 /** Returns the state of the container that has the id; undefined when none has. */
