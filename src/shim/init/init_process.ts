@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { ifThere } from "../../linux/fs/if_there.ts";
+import { processStat } from "../../linux/process/stat.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import type { OciCheckpointOptions } from "../../oci/driver/call_options.ts";
@@ -167,7 +167,8 @@ export class InitProcess {
   }
 
   #watchAdopted(pid: number, process: AdoptedProcess): ProcessHandle {
-    if (!isChild(pid)) {
+    // As the child of another process it is reaped by that one.
+    if (processStat(pid)?.parent !== Deno.pid) {
       this.#adopted = process;
       return process;
     }
@@ -312,10 +313,4 @@ export class InitProcess {
     await this.#io?.close();
     this.#io = undefined;
   }
-}
-
-/** Returns whether this process is its parent, and will reap it. */
-function isChild(pid: number): boolean {
-  const status = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
-  return new RegExp(`^PPid:\\s+${Deno.pid}$`, "m").test(status);
 }
