@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
+// Tells mounts apart by the fds that are on them.
 import { fdPath, O_NOFOLLOW, O_PATH, open, OwnedFd } from "../fd/fd.ts";
 
-/** Returns the id of the mount that an fd of this process is on (proc(5), `/proc/pid/fdinfo`). */
-function mountIdOf(fd: number): number {
-  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`);
+/**
+ * Returns the id of the mount that an fd is on (proc(5), `/proc/pid/fdinfo`).
+ *
+ * @param pid The process that has the fd; this one if left out.
+ * @throws Deno.errors.NotFound if there is no such fd.
+ */
+export function mountIdOf(fd: number, pid: number | "self" = "self"): number {
+  const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
   return Number(/^mnt_id:\s+(\d+)/m.exec(info)?.[1]);
 }
 

@@ -2,6 +2,7 @@
 import { isGone } from "../../linux/cgroup/files.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
+import { mountIdOf } from "../../linux/mount/mount_id.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import { readJson, writeJsonAtomic } from "../../oci/json_file.ts";
 
@@ -101,8 +102,7 @@ function lookAt(pid: number, fd: number) {
   if (!link.startsWith("/") || link.startsWith("/memfd:")) return undefined;
   const { isFile, isFifo, ino, dev, mode } = Deno.statSync(`/proc/${pid}/fd/${fd}`);
   if (!isFile && !isFifo) return undefined;
-  const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
-  const mount = Number(/^mnt_id:\s+(\d+)/m.exec(info)?.[1]);
+  const mount = mountIdOf(fd, pid);
   return { mount, inode: ino ?? 0, dev, mode: permissions(mode) };
 }
 
