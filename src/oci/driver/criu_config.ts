@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { CRIU_CONFIG } from "../bundle_layout.ts";
 
 /**
  * The annotation that names a config file of CRIU's for the container, which runc hands to CRIU
@@ -22,6 +24,16 @@ export interface CriuConfig {
   readonly external?: readonly string[];
   /** The cgroup that takes the place of the one that was checkpointed, below each hierarchy. */
   readonly cgroupRoot?: string;
+}
+
+/** Options that CRIU may read only once. */
+export interface ExtraCriuConfig extends CriuConfig {
+  /**
+   * For the key of an open file the fd of the restored one, as CRIU itself has it. In the file of the
+   * annotation, which CRIU before 4.2 reads twice, each fd would be passed on twice, and be closed
+   * the second time.
+   */
+  readonly inherit?: ReadonlyMap<string, number>;
   /**
    * Whether files may have other permissions than they had. CRIU that does not know this, as of
    * Debian 12, refuses such files in any case.
@@ -29,32 +41,39 @@ export interface CriuConfig {
   readonly skipModes?: boolean;
 }
 
-/** Writes a config file of CRIU's, with the lines of the host's own for runc. */
-export function writeCriuConfig(path: string, config: CriuConfig): void {
-  const { external = [], cgroupRoot } = config;
-  const lines = [
-    ...exists(RUNC_CONFIG) ? [Deno.readTextFileSync(RUNC_CONFIG)] : [],
-    ...external.map((key) => `external ${key}`),
-    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
-  ];
-  writeLines(path, lines);
+/** Returns whether a spec's annotations name the config file of a bundle's own. */
+export function namesOwnCriuConfig(annotations: unknown): boolean {
+  const named = isRecord(annotations) ? annotations[CRIU_CONFIG_ANNOTATION] : undefined;
+  return typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);
 }
 
 /**
- * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_VARIABLE}: for the key of an open file the
- * fd of the restored one, as CRIU itself has it. In the file of the annotation, which CRIU before 4.2
- * reads twice, each fd would be passed on twice, and be closed the second time.
+ * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_ANNOTATION}, with the lines of the host's own
+ * for runc, whose place it takes.
  */
-export function writeInheritConfig(
-  path: string,
-  inherit: ReadonlyMap<string, number>,
-  { cgroupRoot, skipModes = false }: Pick<CriuConfig, "cgroupRoot" | "skipModes"> = {},
-): void {
+export function writeCriuConfig(path: string, config: CriuConfig): void {
+  const host = exists(RUNC_CONFIG) ? [Deno.readTextFileSync(RUNC_CONFIG)] : [];
+  writeLines(path, [...host, ...linesOf(config)]);
+}
+
+/**
+ * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_VARIABLE}, which CRIU reads beside the one
+ * that the runtime names.
+ */
+export function writeExtraCriuConfig(path: string, config: ExtraCriuConfig): void {
+  const { inherit = [], skipModes = false } = config;
   writeLines(path, [
     ...Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`),
-    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
+    ...linesOf(config),
     ...skipModes ? ["skip-file-rwx-check"] : [],
   ]);
+}
+
+function linesOf({ external = [], cgroupRoot }: CriuConfig): string[] {
+  return [
+    ...external.map((key) => `external ${key}`),
+    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
+  ];
 }
 
 function writeLines(path: string, lines: readonly string[]): void {

@@ -2,9 +2,8 @@
 // The changes that the daemon makes to the OCI spec of a client.
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import { MS_RDONLY, parseMountOptions } from "../../linux/mount/options.ts";
-import { CRIU_CONFIG } from "../../oci/bundle_layout.ts";
 import type { RootfsMountRecord } from "../../oci/bundle_layout.ts";
-import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
+import { CRIU_CONFIG_ANNOTATION, namesOwnCriuConfig } from "../../oci/driver/criu_config.ts";
 import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 
@@ -72,8 +71,7 @@ export function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
   const annotations = asRecord(spec["annotations"] ?? {});
   // A later check reports what is wrong with it.
   if (annotations === undefined) return spec;
-  const named = annotations[CRIU_CONFIG_ANNOTATION];
-  const isOwn = typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);
-  if (named !== undefined && !isOwn) return spec;
+  const isNamed = annotations[CRIU_CONFIG_ANNOTATION] !== undefined;
+  if (isNamed && !namesOwnCriuConfig(annotations)) return spec;
   return { ...spec, annotations: { ...annotations, [CRIU_CONFIG_ANNOTATION]: path } };
 }

@@ -5,9 +5,9 @@ import { isExhausted } from "../../linux/libc/errno.ts";
 import { readJson } from "../../oci/json_file.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import {
-  CRIU_CONFIG_ANNOTATION,
+  namesOwnCriuConfig,
   writeCriuConfig,
-  writeInheritConfig,
+  writeExtraCriuConfig,
 } from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
 import { messageOf } from "../../error_text.ts";
@@ -25,7 +25,7 @@ import {
 
 /** The container that is checkpointed, or restored. */
 interface Checkpointed {
-  readonly record: BundleRecord;
+  readonly record: Pick<BundleRecord, "id" | "stdio">;
   readonly paths: BundlePaths;
 }
 
@@ -34,7 +34,7 @@ interface Checkpointed {
  * Writes into the checkpoint which these are.
  *
  * Returns the config file of CRIU's that the runtime does not learn of by the container's spec, as those of
- * containerd's bundles have none.
+ * containerd's bundles name none, and any may name one of the user's.
  *
  * @param pids the container's processes, init first.
  * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room, and if
@@ -55,7 +55,10 @@ export function prepareCheckpoint(
       { data: { id: record.id } },
     );
   }
-  writeCriuConfig(paths.criuConfig, { external: [...files.keys()] });
+  const config = { external: [...files.keys()] };
+  const isNamed = namesOwnConfig(paths);
+  if (isNamed) writeCriuConfig(paths.criuConfig, config);
+  else writeExtraCriuConfig(paths.criuConfig, config);
   // Before the runtime writes there: whatever is killed when, a whole checkpoint has it.
   try {
     Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });
@@ -67,7 +70,7 @@ export function prepareCheckpoint(
       { cause: error, data: { id: record.id } },
     );
   }
-  return namesCriuConfig(paths) ? undefined : paths.criuConfig;
+  return isNamed ? undefined : paths.criuConfig;
 }
 
 /**
@@ -86,8 +89,9 @@ export function prepareRestore(
   const files = readExternalFiles(checkpoint);
   const inherit = new Map(Array.from(files, ([key, { stream }]) => [key, stream]));
   const skipModes = [...files.values()].some((file) => differs(file, fds));
-  writeInheritConfig(paths.criuInherit, inherit, {
-    ...namesCriuConfig(paths) ? {} : config,
+  writeExtraCriuConfig(paths.criuInherit, {
+    ...namesOwnConfig(paths) ? {} : config,
+    inherit,
     skipModes,
   });
 }
@@ -120,7 +124,7 @@ function differs({ stream, mode }: ExternalFile, fds: StdioFds | undefined): boo
 /**
  * Returns the paths of the three files that are the container's stdio; `""` where there is none.
  */
-function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
+function streamPaths({ stdio }: Checkpointed["record"], { dir }: BundlePaths): string[] {
   const copied = (stream: "stdout" | "stderr") => {
     const fifo = `${dir}/init-${stream}.fifo`;
     return tryStat(fifo) === undefined ? stdio[stream] : fifo;
@@ -128,10 +132,9 @@ function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
   return [stdio.stdin, copied("stdout"), copied("stderr")];
 }
 
-/** Returns whether the bundle's spec names a config file of CRIU's. */
-function namesCriuConfig(paths: BundlePaths): boolean {
-  const annotations = readJson<Record<string, unknown>>(paths.config)?.["annotations"];
-  return isRecord(annotations) && typeof annotations[CRIU_CONFIG_ANNOTATION] === "string";
+/** Returns whether the bundle's spec names its own config file of CRIU's. */
+function namesOwnConfig(paths: BundlePaths): boolean {
+  return namesOwnCriuConfig(readJson<Record<string, unknown>>(paths.config)?.["annotations"]);
 }
 
 /** Returns the cgroup that the bundle's spec names, where it can be told. */
