@@ -142,7 +142,8 @@ export class OciRuntime {
   async restore(options: OciRestoreOptions): Promise<void> {
     const { bundle, pidFile, imagePath, workPath = bundle, criuConfig } = options;
     const args = options.systemdCgroup ? ["--systemd-cgroup"] : [];
-    args.push("restore", "--detach", "--no-subreaper", "--bundle", bundle);
+    // crun knows no --no-subreaper; what runc starts as a subreaper is the shim's once runc has ended.
+    args.push("restore", "--detach", "--bundle", bundle);
     args.push("--pid-file", pidFile, "--image-path", imagePath, "--work-path", workPath);
     if (options.noPivot) args.push("--no-pivot");
     await withCriuLog(
