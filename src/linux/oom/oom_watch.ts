@@ -63,6 +63,7 @@ export class OomWatch implements Disposable {
   readonly #hits = new Map<string, number>();
   /** The kills that each cgroup had counted when last looked at; one that is gone is forgotten. */
   #counts: ReadonlyMap<string, number>;
+  /** OOM kills so far. */
   #kills: number;
   #timer: Disposable | undefined;
 
@@ -103,11 +104,6 @@ export class OomWatch implements Disposable {
   static open(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
     const memory = oomMemory(cgroup);
     return memory && new OomWatch(memory, options);
-  }
-
-  /** OOM kills so far. */
-  get kills(): number {
-    return this.#kills;
   }
 
   /**

@@ -35,11 +35,10 @@ Deno.test("OomWatch: v1: every kill is reported, in order", ON_V1, async () => {
   await using test = limited();
   await using poller = new Poller();
   const seen: number[] = [];
-  using watch = OomWatch.open(test.cgroup, { poller, onOom: ({ kills }) => seen.push(kills) });
+  using _watch = OomWatch.open(test.cgroup, { poller, onOom: ({ kills }) => seen.push(kills) });
   await test.begin(`${HOG}; ${HOG}; ${HOG}; sleep 60`);
   await until("three kills", () => seen.length === 3);
   assert.deepEqual(seen, [1, 2, 3]);
-  assert.equal(watch?.kills, 3);
 });
 
 Deno.test(
@@ -128,7 +127,6 @@ Deno.test("OomWatch: v1: a kill is reported though a cgroup below has taken othe
 
   // After a restart of the daemon: two counts are left of seven.
   using later = OomWatch.open(cgroup, { ...options, kills: 7 });
-  assert.equal(later?.kills, 7);
   tree.write("web/memory.oom_control", control(2));
   later?.check();
   assert.deepEqual(seen.slice(7), [8]);
