@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
 import { FileTree, ON_V1, TestCgroup } from "../cgroup/cgroup_testing.ts";
+import { KernelLog } from "./kernel_log.ts";
+import { OomLog } from "./oom_log.ts";
 import { type OomKill, OomWatch } from "./oom_watch.ts";
 import { Poller } from "../fd/poller.ts";
 
@@ -141,6 +143,24 @@ Deno.test("OomWatch: v1: the cgroup may go while it is watched", ON_V1, async ()
   await test[Symbol.asyncDispose]();
   watch?.check();
   assert.deepEqual(seen, []);
+});
+
+Deno.test("OomWatch: v1: of a cgroup that is gone the kernel's log tells the kills", {
+  ignore: ON_V1.ignore || !KernelLog.isThere(),
+}, async () => {
+  using log = OomLog.open({ onFailure: (error) => assert.fail(`${error}`) });
+  const seen: OomKill[] = [];
+  const test = limited();
+  using watch = OomWatch.open(test.cgroup, { log, onOom: (kill) => seen.push(kill) });
+  const { pid } = test;
+  await test.run(`exec ${HOG}`);
+  await test[Symbol.asyncDispose]();
+  watch?.check();
+  assert.deepEqual(seen, []);
+  // The kernel logs the cgroup of no more than ten in five seconds: of others the pid alone.
+  watch?.check(pid);
+  watch?.check(pid);
+  assert.deepEqual(seen, [{ cgroup: test.cgroup.paths.memory, kills: 1 }]);
 });
 
 const QUIET = "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n";
