@@ -148,9 +148,10 @@ export interface BundlePaths {
   readonly log: string;
   readonly exitRecord: string;
   readonly shimLog: string;
-  /** The file with the settings of CRIU for which runc has no options. */
+  /** The config file of CRIU's that the spec names. */
   readonly criuConfig: string;
-  readonly criuInherit: string;
+  /** The file with the settings of CRIU for which runtimes have no options. */
+  readonly criuExtra: string;
   /** There once a removal that a client has asked for goes on after the call has failed. */
   readonly removal: string;
 }
@@ -169,7 +170,7 @@ export function bundlePaths(dir: string): BundlePaths {
     exitRecord: `${dir}/exit.json`,
     shimLog: `${dir}/shim.log`,
     criuConfig: `${dir}/${CRIU_CONFIG}`,
-    criuInherit: `${dir}/berth-criu-inherit.conf`,
+    criuExtra: `${dir}/berth-criu-extra.conf`,
     removal: `${dir}/removal`,
   };
 }

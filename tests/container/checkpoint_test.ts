@@ -385,7 +385,7 @@ Deno.test("berth restore (stand-in runtime): one under another id has a cgroup o
     return { cgroup: Deno.readTextFileSync(`/proc/${pid}/cgroup`), bundle };
   }));
   assert.equal(web2?.cgroup, web?.cgroup.replaceAll(/\/web$/gm, "/web2"));
-  const conf = Deno.readTextFileSync(`${web2?.bundle}/berth-criu.conf`);
+  const conf = Deno.readTextFileSync(`${web2?.bundle}/berth-criu-extra.conf`);
   assert.match(conf, /^cgroup-root \/.*\/web2$/m);
   await ok(daemon, "rm", "--force", "web2");
   assert.equal((await daemon.stateOf("web")).status, "running");

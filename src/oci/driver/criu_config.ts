@@ -18,22 +18,14 @@ export const CRIU_CONFIG_VARIABLE = "CRIU_CONFIG_FILE";
 /** The file of a checkpoint that CRIU writes last (its criu/cr-dump.c, cr_dump_tasks). */
 export const INVENTORY = "inventory.img";
 
-/** Options of CRIU that runc has none for; criu(8) describes each. */
+/** Options of CRIU that runtimes have none for; criu(8) describes each. */
 export interface CriuConfig {
   /** Keys of open files that are not looked up in the container: `file[<mount>:<inode>]`. */
   readonly external?: readonly string[];
+  /** For the key of an open file the fd of the restored one, as CRIU itself has it. */
+  readonly inherit?: ReadonlyMap<string, number>;
   /** The cgroup that takes the place of the one that was checkpointed, below each hierarchy. */
   readonly cgroupRoot?: string;
-}
-
-/** Options that CRIU may read only once. */
-export interface ExtraCriuConfig extends CriuConfig {
-  /**
-   * For the key of an open file the fd of the restored one, as CRIU itself has it. In the file of the
-   * annotation, which CRIU before 4.2 reads twice, each fd would be passed on twice, and be closed
-   * the second time.
-   */
-  readonly inherit?: ReadonlyMap<string, number>;
   /**
    * Whether files may have other permissions than they had. CRIU that does not know this, as of
    * Debian 12, refuses such files in any case.
@@ -47,33 +39,26 @@ export function namesOwnCriuConfig(annotations: unknown): boolean {
   return typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);
 }
 
-/**
- * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_ANNOTATION}, with the lines of the host's own
- * for runc, whose place it takes.
- */
-export function writeCriuConfig(path: string, config: CriuConfig): void {
-  const host = exists(RUNC_CONFIG) ? [Deno.readTextFileSync(RUNC_CONFIG)] : [];
-  writeLines(path, [...host, ...linesOf(config)]);
+/** Writes the file that {@linkcode CRIU_CONFIG_ANNOTATION} names: it takes the place of the host's for runc. */
+export function writeNamedCriuConfig(path: string): void {
+  writeLines(path, exists(RUNC_CONFIG) ? [Deno.readTextFileSync(RUNC_CONFIG)] : []);
 }
 
 /**
  * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_VARIABLE}, which CRIU reads beside the one
- * that the runtime names.
+ * that the runtime names. That one CRIU before 4.2 reads twice: each fd would be passed on twice, and
+ * be closed the second time.
  */
-export function writeExtraCriuConfig(path: string, config: ExtraCriuConfig): void {
-  const { inherit = [], skipModes = false } = config;
+export function writeExtraCriuConfig(
+  path: string,
+  { external = [], inherit = new Map(), cgroupRoot, skipModes = false }: CriuConfig,
+): void {
   writeLines(path, [
+    ...external.map((key) => `external ${key}`),
     ...Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`),
-    ...linesOf(config),
+    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
     ...skipModes ? ["skip-file-rwx-check"] : [],
   ]);
-}
-
-function linesOf({ external = [], cgroupRoot }: CriuConfig): string[] {
-  return [
-    ...external.map((key) => `external ${key}`),
-    ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
-  ];
 }
 
 function writeLines(path: string, lines: readonly string[]): void {

@@ -4,11 +4,7 @@ import { tryStat } from "../../linux/fs/try_stat.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { readJson } from "../../oci/json_file.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
-import {
-  namesOwnCriuConfig,
-  writeCriuConfig,
-  writeExtraCriuConfig,
-} from "../../oci/driver/criu_config.ts";
+import { writeExtraCriuConfig, writeNamedCriuConfig } from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
 import { messageOf } from "../../error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -33,8 +29,8 @@ interface Checkpointed {
  * Tells CRIU which open files of the container are outside of it: the other ends of its stdio.
  * Writes into the checkpoint which these are.
  *
- * Returns the config file of CRIU's that the runtime does not learn of by the container's spec, as those of
- * containerd's bundles name none, and any may name one of the user's.
+ * The runtime need not know of it: crun hands CRIU no file that a spec names, and the spec may name one
+ * of the user's.
  *
  * @param pids the container's processes, init first.
  * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room, and if
@@ -44,7 +40,7 @@ export function prepareCheckpoint(
   { record, paths }: Checkpointed,
   pids: readonly number[],
   checkpoint: string,
-): string | undefined {
+): void {
   const files = findExternalFiles(pids, streamPaths(record, paths));
   const streams = [...files.values()].flatMap(({ stream }) => stream ?? []);
   if (new Set(streams).size < streams.length) {
@@ -55,10 +51,8 @@ export function prepareCheckpoint(
       { data: { id: record.id } },
     );
   }
-  const config = { external: [...files.keys()] };
-  const isNamed = namesOwnConfig(paths);
-  if (isNamed) writeCriuConfig(paths.criuConfig, config);
-  else writeExtraCriuConfig(paths.criuConfig, config);
+  writeNamedCriuConfig(paths.criuConfig);
+  writeExtraCriuConfig(paths.criuExtra, { external: [...files.keys()] });
   // Before the runtime writes there: whatever is killed when, a whole checkpoint has it.
   try {
     Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });
@@ -70,7 +64,6 @@ export function prepareCheckpoint(
       { cause: error, data: { id: record.id } },
     );
   }
-  return isNamed ? undefined : paths.criuConfig;
 }
 
 /**
@@ -83,16 +76,13 @@ export function prepareRestore(
   fds: StdioFds | undefined,
   checkpoint: string,
 ): void {
-  const cgroupRoot = ownCgroup(paths);
-  const config = cgroupRoot === undefined ? {} : { cgroupRoot };
-  writeCriuConfig(paths.criuConfig, config);
+  writeNamedCriuConfig(paths.criuConfig);
   const files = readExternalFiles(checkpoint);
-  const inherit = new Map(Array.from(files, ([key, { stream }]) => [key, stream]));
-  const skipModes = [...files.values()].some((file) => differs(file, fds));
-  writeExtraCriuConfig(paths.criuInherit, {
-    ...namesOwnConfig(paths) ? {} : config,
-    inherit,
-    skipModes,
+  const cgroupRoot = ownCgroup(paths);
+  writeExtraCriuConfig(paths.criuExtra, {
+    ...cgroupRoot !== undefined && { cgroupRoot },
+    inherit: new Map(Array.from(files, ([key, { stream }]) => [key, stream])),
+    skipModes: [...files.values()].some((file) => differs(file, fds)),
   });
 }
 
@@ -130,11 +120,6 @@ function streamPaths({ stdio }: Checkpointed["record"], { dir }: BundlePaths): s
     return tryStat(fifo) === undefined ? stdio[stream] : fifo;
   };
   return [stdio.stdin, copied("stdout"), copied("stderr")];
-}
-
-/** Returns whether the bundle's spec names its own config file of CRIU's. */
-function namesOwnConfig(paths: BundlePaths): boolean {
-  return namesOwnCriuConfig(readJson<Record<string, unknown>>(paths.config)?.["annotations"]);
 }
 
 /** Returns the cgroup that the bundle's spec names, where it can be told. */

@@ -235,7 +235,8 @@ export class InitProcess {
   ): Promise<void> {
     const { record: { id }, runtime, log } = this.#context;
     const initFirst = [this.pid, ...pids.filter((pid) => pid !== this.pid)];
-    const criuConfig = prepareCheckpoint(this.#context, initFirst, options.imagePath);
+    prepareCheckpoint(this.#context, initFirst, options.imagePath);
+    const criuConfig = this.#context.paths.criuExtra;
     // Of a container that has ended there is nothing to write but what a checkpoint that ends it has.
     const giveUp = new AbortController();
     using _timer = giveUpAfterEnd(this.#ended.signal, giveUp);

@@ -40,7 +40,7 @@ export async function makeInit(
     await runtime.restore({
       ...request,
       imagePath,
-      criuConfig: paths.criuInherit,
+      criuConfig: paths.criuExtra,
       workPath: record.criuWorkPath,
     });
   }
