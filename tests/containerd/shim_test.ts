@@ -329,6 +329,15 @@ Deno.test("containerd shim: output goes to FIFOs, and to files whose directories
   await files.delete();
   assert.equal(Deno.readTextFileSync(file), "out\nerr\n");
   assert.equal((Deno.statSync(file).mode ?? 0) & 0o777, 0o644);
+
+  using plain = await containerd.create("plain", ["sh", "-c", "echo more; echo err >&2"], {
+    stdout: file,
+    stderr: "/dev/null",
+  });
+  await plain.start();
+  await plain.wait();
+  await plain.delete();
+  assert.equal(Deno.readTextFileSync(file), "out\nerr\nmore\n");
   await assert.rejects(
     containerd.create("unknown", ["true"], { stdout: "gopher://x" }),
     { code: CODE.invalidArgument },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The stdio that containerd asks for.
 import { parentDir } from "../../linux/fs/path_names.ts";
+import { tryStat } from "../../linux/fs/try_stat.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -49,7 +50,7 @@ export function taskIo({ stdin, stdout, stderr, terminal }: RequestedIo, prefix:
   });
   switch (scheme) {
     case undefined:
-      return { stdio: both(stdout, stderr) };
+      return { stdio: both(plainTarget(stdout), plainTarget(stderr)) };
     case "fifo":
       return { stdio: both(fifoPath(stdout), fifoPath(stderr)) };
     case "file": {
@@ -68,6 +69,12 @@ export function taskIo({ stdin, stdout, stderr, terminal }: RequestedIo, prefix:
       throw new InvalidParamsError(`stdout: ${message}`, [{ path: "stdout", message }]);
     }
   }
+}
+
+/** Returns the target of a path without a scheme: a FIFO, or else a file or device that is there. */
+function plainTarget(path: string): string {
+  const found = path === "" ? undefined : tryStat(path);
+  return found === undefined || found.isFifo ? path : `${FILE_PREFIX}${path}`;
 }
 
 function fifoPath(target: string): string {
