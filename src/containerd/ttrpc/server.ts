@@ -28,6 +28,10 @@ const MAX_CALLS = 1024;
 const MAX_WAITS = 4096;
 /** No more is read while a client leaves this many bytes of answers unread. */
 const MAX_QUEUED = 16 * 1024 * 1024;
+/** A client that leaves more bytes of answers than this unread has its short ones counted, too. */
+const FEW_QUEUED = 64 * 1024;
+/** An answer that waits takes about so many bytes beside its data. */
+const ANSWER_BYTES = 2048;
 
 /** The part of a `Deno.Conn` that a server and a client use. */
 export interface TtrpcConn {
@@ -68,7 +72,8 @@ export async function serveConnection(
   let latest = 0;
   const answer = (stream: number, response: Parameters<typeof encode<typeof Response>>[1]) => {
     const data = encode(Response, response);
-    const bytes = countedBytes(data.length);
+    const isUnread = writer.queuedBytes > FEW_QUEUED;
+    const bytes = isUnread ? ANSWER_BYTES + data.length : countedBytes(data.length);
     account.add(bytes);
     return writer.write({ stream, type: FRAME.response, data }).finally(() => account.add(-bytes));
   };
