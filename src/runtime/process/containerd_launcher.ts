@@ -10,7 +10,7 @@ const SCRIPT = String.raw`#!/bin/sh
 # nothing to do.
 berth() { prepare && exec @BERTH@ "$@"; }
 serve() { prepare && exec @SERVE@ "$@"; }
-prepare() { export BERTH_NOFILE="$(ulimit -Sn)" DENO_NO_UPDATE_CHECK=1; }
+prepare() { export BERTH_NOFILE="$(ulimit -Sn)" DENO_NO_UPDATE_CHECK=1@CACHE@; }
 
 # Whether berth is still the version that the command above is of.
 current() {
@@ -147,6 +147,7 @@ export async function containerdLauncher(
     BERTH: words(installedCommand()),
     SERVE: words(selfContainerdShimCommand()),
     CURRENT: currentTest(),
+    CACHE: cache(),
     PRINT_DELETED,
     KEY: await key(),
     WAITING: waiting ? WAITING_DIR : "",
@@ -181,6 +182,16 @@ function currentTest(): string {
     `  done <${words([file])}`,
     "  false",
   ].join("\n");
+}
+
+/**
+ * Returns the rest of an `export` by which Deno keeps what it caches where the portable file has it kept,
+ * and not in the home of whoever runs containerd, whose other Denos could lock it.
+ */
+function cache(): string {
+  const dir = Deno.env.get("DENO_DIR");
+  if (Deno.env.get("BERTH_FILE") === undefined || dir === undefined) return "";
+  return ` DENO_DIR=${words([dir])}`;
 }
 
 function sumOf(file: string): string | undefined {

@@ -33,3 +33,22 @@ Deno.test("containerdLauncher leaves a start to the portable file where what it 
     Deno.env.delete("BERTH_FILE");
   }
 });
+
+Deno.test("containerdLauncher has Deno keep its cache where the portable file has it kept", async () => {
+  const [dir, file] = [Deno.env.get("DENO_DIR"), Deno.env.get("BERTH_FILE")];
+  Deno.env.set("DENO_DIR", "/var/cache/berth/it's/cache");
+  try {
+    assert.doesNotMatch(await containerdLauncher({ waiting: true }), /DENO_DIR/);
+    Deno.env.set("BERTH_FILE", Deno.execPath());
+    const launcher = await containerdLauncher({ waiting: true });
+    const prepare = /^prepare\(\) .*$/m.exec(launcher)?.[0] ?? "";
+    const args = ["-c", `${prepare}\nprepare; echo "$DENO_DIR"`];
+    const { stdout } = new Deno.Command("sh", { args, env: { DENO_DIR: "" } }).outputSync();
+    assert.equal(new TextDecoder().decode(stdout), "/var/cache/berth/it's/cache\n");
+  } finally {
+    if (file === undefined) Deno.env.delete("BERTH_FILE");
+    else Deno.env.set("BERTH_FILE", file);
+    if (dir === undefined) Deno.env.delete("DENO_DIR");
+    else Deno.env.set("DENO_DIR", dir);
+  }
+});
