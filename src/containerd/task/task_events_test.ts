@@ -86,6 +86,20 @@ Deno.test("TaskEvents: of a cgroup that is gone the kernel's log tells the kills
   }
 });
 
+Deno.test("TaskEvents: the log tells init's kill also where it lacks the cgroup of one before", async () => {
+  await withEvents(async (events, told, tree, logged) => {
+    events.watchOom(() => ({ version: 2, paths: { unified: `${tree.dir}/scope` } }));
+    // As for all but ten kills in five seconds.
+    logged.push(...killTexts(8));
+    tree.write("scope/memory.events", "oom_kill 1\n");
+    await until("the kill that was counted", () => told.includes("/tasks/oom"));
+    logged.push(...killTexts(7, "/scope"));
+    Deno.removeSync(`${tree.dir}/scope`, { recursive: true });
+    events.handle(event(1, "exit", { exitedAt: at, exitStatus: 137 }));
+    assert.deepEqual(told, ["/tasks/oom", "/tasks/oom", "/tasks/exit", "ack 1"]);
+  });
+});
+
 Deno.test("TaskEvents: an exit is told where the cgroup cannot be found or read", async () => {
   await withEvents((events, told) => {
     events.watchOom(() => {

@@ -55,14 +55,6 @@ export class OomLog implements Disposable {
   }
 
   /**
-   * Reads what was logged since the last call of any kind. The kernel overwrites its oldest records: call
-   * it at each kill that is known otherwise, or one that is counted in {@linkcode killsSince} is lost.
-   */
-  catchUp(): void {
-    this.#read();
-  }
-
-  /**
    * Follows the kills in the cgroup at the directory `dir` from now on: returns {@linkcode killsSince},
    * with directories in place of paths.
    */

@@ -57,6 +57,8 @@ export class OomWatch implements Disposable {
   readonly #log: OomLog | undefined;
   /** Returns the cgroups of the kills that the log has and that are not reported yet. */
   readonly #logged: (pid: number) => readonly string[];
+  /** Returns the cgroups of the kills that the log has since the last report. */
+  #loggedSince: ((pid: number) => readonly string[]) | undefined;
   /** The notification's fd and its registration. */
   readonly #armed: DisposableStack;
   /** How often each cgroup's own limit had been hit when last looked at. */
@@ -92,7 +94,11 @@ export class OomWatch implements Disposable {
     this.#armed = armed.move();
     this.#report(late);
     const before = this.#kills, killsOf = log?.follow(memory.path);
-    this.#logged = (pid) => killsOf?.(pid).slice(this.#kills - before) ?? [];
+    this.#logged = (pid) => {
+      // The log may lack the cgroup of a kill that was reported; it then has fewer before the last report.
+      const all = killsOf?.(pid) ?? [], later = this.#loggedSince?.(pid) ?? [];
+      return all.slice(Math.min(this.#kills - before, all.length - later.length));
+    };
   }
 
   /**
@@ -115,15 +121,17 @@ export class OomWatch implements Disposable {
     this.#counts = this.#memory.counts();
     this.#report(newKills(this.#counts, before));
     if (this.#counts.size > 0 || pid === undefined) return;
-    for (const cgroup of this.#logged(pid)) {
+    const logged = this.#logged(pid);
+    if (logged.length > 0) this.#loggedSince = this.#log?.follow(this.#memory.path);
+    for (const cgroup of logged) {
       this.#onOom({ ...this.#causeIn(cgroup), kills: ++this.#kills });
     }
   }
 
   #report(kills: number): void {
     if (kills <= 0) return;
-    // The log is counted from the beginning of the watch once the cgroup is gone.
-    this.#log?.catchUp();
+    // Reads the log, too: the kernel overwrites its oldest records.
+    this.#loggedSince = this.#log?.follow(this.#memory.path);
     const cause = this.#cause();
     for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
   }
