@@ -64,7 +64,7 @@ export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSp
 }
 
 /**
- * Makes the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio,
+ * Makes the runtime hand CRIU a config file of the bundle's, which a checkpoint or a restore writes,
  * unless the spec names one or says that there is none. The bundle of a checkpoint was another.
  */
 export function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
