@@ -30,8 +30,8 @@ const MAX_WAITS = 4096;
 const MAX_QUEUED = 16 * 1024 * 1024;
 /** A client that leaves more bytes of answers than this unread has its short ones counted, too. */
 const FEW_QUEUED = 64 * 1024;
-/** An answer that waits takes about so many bytes beside its data. */
-const ANSWER_BYTES = 2048;
+/** An answer that waits takes up to so many bytes beside its data, most of them until V8 collects them. */
+const ANSWER_BYTES = 16 * 1024;
 
 /** The part of a `Deno.Conn` that a server and a client use. */
 export interface TtrpcConn {

@@ -64,7 +64,7 @@ const GREEDY = {
       payload: new Uint8Array(2000),
     });
     const frames = Array.from(
-      { length: 680 },
+      { length: 175 },
       (_, n) => encodeFrame({ stream: 2 * n + 1, type: FRAME.request, data }),
     );
     return sendAll(conn, frames);
