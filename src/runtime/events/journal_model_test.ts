@@ -140,11 +140,23 @@ function facts(state: InstanceState): Facts {
   return { shimSeq, startedAt, oomKills, initExited, deleted, running };
 }
 
-const newest = (dir: string) =>
-  `${dir}/${
-    [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => name.endsWith(".jsonl"))
-      .sort().at(-1)
-  }`;
+/** Returns the files of a journal, the oldest first. */
+function segmentsIn(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map(({ name }) => `${dir}/${name}`)
+    .filter((path) => path.endsWith(".jsonl")).sort();
+}
+
+const newest = (dir: string) => segmentsIn(dir).at(-1)!;
+
+/** Checks that a full file is followed by another, and that only as many stay as may. */
+function checkRotation(dir: string, oldest: number): void {
+  const segments = segmentsIn(dir);
+  const text = Deno.readTextFileSync(newest(dir));
+  const before = text.lastIndexOf("\n", text.length - 2) + 1;
+  assert.ok(before < OPTIONS.segment_bytes, "a line was added to a file that was full");
+  assert.ok(segments.length <= OPTIONS.segments, `${segments.length} files are kept`);
+  if (segments.length < OPTIONS.segments) assert.equal(oldest, 1, "a file went too early");
+}
 
 Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and change nothing", () => {
   fc.assert(
@@ -166,6 +178,7 @@ Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and ch
               assert.equal(event.seq, model.events.length + 1);
               model.events.push(event);
               model.shimSeqs.push(shimSeq);
+              checkRotation(dir, journal.oldest);
               break;
             }
             case "reopen":
