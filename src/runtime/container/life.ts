@@ -7,7 +7,7 @@ import {
 import type { DeleteResult, ShimStatus } from "../../rpc/contract/schemas.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
 import type { Action, BeginPhase, LifeState, Phase } from "../states/life_states.ts";
-import { SHIM_STATUS, TRANSITIONS } from "../states/life_states.ts";
+import { isLegal, SHIM_STATUS } from "../states/life_states.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
@@ -26,7 +26,7 @@ export interface ContainerLifeOptions {
 
 /**
  * Holds the phase of one container's life in the daemon and is its only writer. Each action is checked
- * against {@linkcode TRANSITIONS}. Callers of actions other than those of the connection hold the
+ * against the table of transitions. Callers of actions other than those of the connection hold the
  * container's lock.
  */
 export class ContainerLife {
@@ -221,7 +221,7 @@ export class ContainerLife {
 
   #to(action: Action, next: LifeState): void {
     const { phase } = this.#state;
-    if (!TRANSITIONS[phase][action]?.includes(next.phase)) {
+    if (!isLegal(phase, action, next.phase)) {
       const asked = `${action} to ${next.phase}`;
       const error = new IllegalTransitionError(`container ${this.#id}`, phase, asked);
       // A bug, which must not depend on its caller to be heard of.

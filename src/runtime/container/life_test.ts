@@ -5,7 +5,13 @@ import type { ShimStatus } from "../../rpc/contract/schemas.ts";
 import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
-import { type Action, type BeginPhase, type Phase, TRANSITIONS } from "../states/life_states.ts";
+import {
+  type Action,
+  type BeginPhase,
+  isLegal,
+  type Phase,
+  TRANSITIONS,
+} from "../states/life_states.ts";
 import { CapturedLog } from "../util/log_testing.ts";
 import { ContainerLife } from "./life.ts";
 
@@ -103,6 +109,18 @@ Deno.test("TRANSITIONS: each action leads from each phase only where the model s
       assert.deepEqual(TRANSITIONS[phase][action] ?? [], expected, `${action} while ${phase}`);
     }
   }
+});
+
+Deno.test("isLegal: an action leads to the phases that the table names, and to no other", () => {
+  const phases = Object.keys(TRANSITIONS) as Phase[];
+  for (const from of phases) {
+    for (const action of ACTIONS) {
+      const legal = phases.filter((to) => isLegal(from, action, to));
+      const expected = phases.filter((to) => TRANSITIONS[from][action]?.includes(to));
+      assert.deepEqual(legal, expected, `${action} while ${from}`);
+    }
+  }
+  assert.equal(isLegal("creating", "finish-create", "gone"), false);
 });
 
 /** Lets promises settle that are settled by what was just done. */

@@ -116,6 +116,11 @@ export const TRANSITIONS: {
   gone: {},
 };
 
+/** Whether {@linkcode TRANSITIONS} lets an action lead from one phase to another. */
+export function isLegal(from: Phase, action: Action, to: Phase): boolean {
+  return TRANSITIONS[from][action]?.includes(to) ?? false;
+}
+
 /** State of the connection to the shim that clients see in each phase. */
 export const SHIM_STATUS: Readonly<Record<Phase, ShimStatus>> = {
   creating: "connecting",
