@@ -133,6 +133,9 @@ Deno.test("imports follow the table in CONTRIBUTING.md", () => {
   const rules = readRules(Deno.readTextFileSync(`${ROOT}/CONTRIBUTING.md`));
   assert.ok(rules.get("src/oci")?.includes("src/linux"), "the table was not found");
   assert.deepEqual(forbidden(graph, rules), []);
+  const rooms = [...Deno.readDirSync(`${ROOT}/src`)].filter((entry) => entry.isDirectory);
+  const unruled = rooms.map(({ name }) => `src/${name}`).filter((room) => !rules.has(room));
+  assert.deepEqual(unruled, [], "each room has its row");
 });
 
 Deno.test("imports: libraries are loaded in src/linux alone", () => {
