@@ -28,18 +28,33 @@ function readRules(markdown: string): Map<string, string[]> {
   return rules;
 }
 
+/** What the words of a row mean for the packages that its files import themselves. */
+const NO_PACKAGES: readonly (readonly [words: string, packages: RegExp])[] = [
+  ["no schema library", /^(npm:|jsr:@zod\/)?zod\b/],
+  ["no `node:`", /^node:/],
+];
+
+/** Reads the table: the packages that each folder must not import. */
+function readNoPackages(markdown: string): [folder: string, packages: RegExp][] {
+  return [...markdown.matchAll(/^\| `(\S+)` *\|([^|]*)\|/gm)].flatMap(([, folder, what]) =>
+    NO_PACKAGES.filter(([words]) => what!.includes(words))
+      .map(([, packages]): [string, RegExp] => [folder!, packages])
+  );
+}
+
 /** Returns a source text without its comments; those at the end of a line of code stay. */
 function codeOf(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
 }
 
 /**
- * Returns the relative imports of a source text, static, dynamic and for types alone. Of a path that is
- * put together, the folder stands in it.
+ * Returns the imports of a source text, static, dynamic and for types alone: those of files, or those
+ * of packages. Of a path that is put together, the folder stands in it.
  */
-function importsOf(text: string): string[] {
-  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(["'`])(\.[^"'`]+)\1/g);
-  return [...found].map((match) => match[2]!);
+function importsOf(text: string, what: "files" | "packages" = "files"): string[] {
+  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(["'`])([^"'`]+)\1/g);
+  return [...found].map((match) => match[2]!)
+    .filter((path) => path.startsWith(".") === (what === "files"));
 }
 
 function* sourceFiles(dir: string): Generator<string> {
@@ -136,6 +151,19 @@ Deno.test("imports follow the table in CONTRIBUTING.md", () => {
   const rooms = [...Deno.readDirSync(`${ROOT}/src`)].filter((entry) => entry.isDirectory);
   const unruled = rooms.map(({ name }) => `src/${name}`).filter((room) => !rules.has(room));
   assert.deepEqual(unruled, [], "each room has its row");
+});
+
+Deno.test("imports: a room imports no package that its row excludes", () => {
+  const excluded = readNoPackages(Deno.readTextFileSync(`${ROOT}/CONTRIBUTING.md`));
+  const rows = excluded.filter(([room]) => room === "src/shim");
+  assert.equal(rows.length, NO_PACKAGES.length, "the words were not found");
+  const found = excluded.flatMap(([room, packages]) =>
+    [...graph.keys()].filter((file) => isWithin(file, room)).flatMap((file) =>
+      importsOf(Deno.readTextFileSync(`${ROOT}/${file}`), "packages")
+        .filter((name) => packages.test(name)).map((name) => `${file} → ${name}`)
+    )
+  );
+  assert.deepEqual(found, []);
 });
 
 Deno.test("imports: libraries are loaded in src/linux alone", () => {
