@@ -48,11 +48,11 @@ function codeOf(text: string): string {
 }
 
 /**
- * Returns the imports of a source text, static, dynamic and for types alone: those of files, or those
- * of packages. Of a path that is put together, the folder stands in it.
+ * Returns the imports of a source text, static, dynamic, for types alone and by URL: those of files,
+ * or those of packages. Of a path that is put together, the folder stands in it.
  */
 function importsOf(text: string, what: "files" | "packages" = "files"): string[] {
-  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(["'`])([^"'`]+)\1/g);
+  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport|\bnew URL)\s*\(?\s*(["'`])([^"'`]+)\1/g);
   return [...found].map((match) => match[2]!)
     .filter((path) => path.startsWith(".") === (what === "files"));
 }
@@ -201,13 +201,14 @@ Deno.test("imports that break a rule or close a circle are found", () => {
   assert.deepEqual(findCircle(bad), ["src/b/1.ts", "src/top.ts", "src/b/1.ts"]);
   assert.deepEqual(findCircle(foldFolders(bad, 3)), ["src/a/x", "src/a/y", "src/a/x"]);
   const imports = '/* from "./no.ts" */ export * from "./a.ts"; import("./b.ts"); ' +
-    "import(`../c/d.ts`); import(`../c/${name}.ts`); import './e.ts';";
+    "import(`../c/d.ts`); import(`../c/${name}.ts`); import './e.ts'; new URL('./f.ts', here);";
   assert.deepEqual(importsOf(imports), [
     "./a.ts",
     "./b.ts",
     "../c/d.ts",
     "../c/${name}.ts",
     "./e.ts",
+    "./f.ts",
   ]);
 });
 
