@@ -29,8 +29,8 @@ interface Checkpointed {
  * Tells CRIU which open files of the container are outside of it: the other ends of its stdio.
  * Writes into the checkpoint which these are.
  *
- * The runtime need not know of it: crun 1.21 was seen to hand CRIU no file that a spec names, and the spec may name one
- * of the user's.
+ * The runtime need not know of it: crun 1.21 was seen to hand CRIU no file that a spec names, and the
+ * spec may name one of the user's.
  *
  * @param pids the container's processes, init first.
  * @throws {FailedPreconditionError} if the directory cannot be written, but for want of room, and if
