@@ -21,6 +21,11 @@
  * | `off`        | nothing                                                          |
  *
  * `journal.append=3*off->1*fail:ENOSPC` fails the fourth append only.
+ *
+ * A point before a step may be armed with any action. One after the last step that can fail, such as
+ * `journal.appended`, `rename.forgotten` or `shim.start.publish`, is there for `crash`, `stop` and
+ * `delay`: `fail` makes up an error there that nothing else causes, and what follows from it is no
+ * fault of the program.
  */
 const VARIABLE = "BERTH_FAILPOINTS";
 
