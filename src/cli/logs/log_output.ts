@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { parentDir } from "../../linux/fs/path_names.ts";
-import { type Output, type OutputEnd, unwritable, writeAll } from "../process_io/output.ts";
+import { type Output, type OutputEnd, unwritable, writeToSink } from "../process_io/output.ts";
 import { CriPrinter, type PrintOptions } from "./cri_printer.ts";
 import { LogFiles } from "./log_files.ts";
 import { type LogPosition, tailPosition } from "./tail_position.ts";
@@ -41,7 +41,7 @@ export class LogOutput implements Output {
     this.#onGap = options.onGap ?? (() => {});
     this.#printer = new CriPrinter(
       options,
-      (stream, bytes) => writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes),
+      (stream, bytes) => writeToSink(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes),
     );
     this.#files = LogFiles.open(path);
     const at = this.#begin(options);

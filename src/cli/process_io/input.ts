@@ -3,7 +3,7 @@
 import { CliError } from "../common/exit_status.ts";
 import { errorLine } from "../text/format.ts";
 import type { DetachKeys } from "./detach_keys.ts";
-import { type Sink, writeAll } from "./output.ts";
+import { type Sink, writeToSink } from "./output.ts";
 
 /** How the copying of input ended. */
 export type InputEnd =
@@ -30,12 +30,12 @@ export async function copyInput(
     while (true) {
       const length = await readInput(from, buffer);
       if (length === null) {
-        if (keys) await writeAll(to, keys.rest());
+        if (keys) await writeToSink(to, keys.rest());
         return "eof";
       }
       const bytes = buffer.subarray(0, length);
       const typed = keys?.feed(bytes);
-      await writeAll(to, typed?.forward ?? bytes);
+      await writeToSink(to, typed?.forward ?? bytes);
       if (typed?.detached) return "detached";
     }
   } catch (error) {

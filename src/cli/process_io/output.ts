@@ -39,7 +39,7 @@ export interface Output {
 }
 
 /** Writes everything. Throws `BrokenPipe` if the sink has no reader any more. */
-export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
+export async function writeToSink(sink: Sink, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     try {
       done += await sink.write(bytes.subarray(done));
@@ -93,7 +93,7 @@ export class PipeOutput implements Output {
       this.#waitingSince = undefined;
       if (length === null) return "eof";
       try {
-        await writeAll(sink, buffer.subarray(0, length));
+        await writeToSink(sink, buffer.subarray(0, length));
       } catch (error) {
         return unwritable(sink, error);
       }
@@ -137,7 +137,7 @@ export class FileOutput implements Output {
   async #copy(file: Deno.FsFile, path: string, sink: Sink, lingerMs: number): Promise<OutputEnd> {
     for await (const chunk of follow(file, path, { signal: this.#exited.signal, lingerMs })) {
       try {
-        await writeAll(sink, chunk);
+        await writeToSink(sink, chunk);
       } catch (error) {
         return unwritable(sink, error);
       }

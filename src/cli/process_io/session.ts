@@ -8,7 +8,7 @@ import { printStderr } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput, TerminalInput } from "./input.ts";
-import { type Output, PipeOutput, writeAll } from "./output.ts";
+import { type Output, PipeOutput, writeToSink } from "./output.ts";
 import { RawTerminal } from "./raw_terminal.ts";
 import { type SignalForwarder, statusOf } from "./signal_forwarder.ts";
 
@@ -154,7 +154,7 @@ async function passInput(
 /** Writes to the process; false when it does not read any more. */
 async function stillReads(stdin: Deno.FsFile, bytes: Uint8Array): Promise<boolean> {
   try {
-    await writeAll(stdin, bytes);
+    await writeToSink(stdin, bytes);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return false;

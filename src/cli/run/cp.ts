@@ -8,7 +8,7 @@ import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
 import { pathError } from "../copy/path_error.ts";
-import { unwritable, writeAll } from "../process_io/output.ts";
+import { unwritable, writeToSink } from "../process_io/output.ts";
 import { escapeControls } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 import { VERBS } from "../text/verb_table.ts";
@@ -88,7 +88,7 @@ async function run(
 
 async function writeOutput(chunk: Uint8Array): Promise<void> {
   try {
-    await writeAll(Deno.stdout, chunk);
+    await writeToSink(Deno.stdout, chunk);
   } catch (error) {
     if (unwritable(Deno.stdout, error) === "unwritable") exitUnread();
   }
