@@ -57,8 +57,8 @@ function hasAlteredArgument(): boolean {
  * not pay for the command line.
  */
 export async function main(): Promise<number | undefined> {
-  // Deno asks its makers' server for a newer Deno whenever it starts, unless it is told not to: here
-  // those that this process starts. What starts this one tells it (see the launchers in scripts/).
+  // Each Deno that starts asks a server for a newer version unless this variable is set. It is set here
+  // for the processes that this one starts; for this one, the launchers in scripts/ set it.
   Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
   const name = invokedName();
   const { role, args } = parseInvocation(name, Deno.args);

@@ -50,7 +50,7 @@ export class TaskEvents implements Disposable {
     }
   }
 
-  /** Tells of an event; of one of an exec when its client has the answer. */
+  /** Reports an event to containerd; that of an exec once its client has the answer. */
   handle(event: ShimEvent): void {
     this.#untold.push(event);
     if (event.execId === undefined) this.#tell();
@@ -80,7 +80,7 @@ export class TaskEvents implements Disposable {
     ack(event.seq);
   }
 
-  /** Tells of the OOM kills before an exit: the kernel has counted each before it sent the signal. */
+  /** Reports the OOM kills before an exit: the kernel has counted each before it sent the signal. */
   #lookForOom({ pid }: ShimEvent): void {
     const { container: { id }, context: { log } } = this.#options;
     try {

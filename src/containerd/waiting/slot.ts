@@ -44,8 +44,9 @@ interface Owner {
 
 /**
  * The place where one process waits for a `start`, a directory: the FIFO `ask`, to which a shell writes
- * who it is; the FIFO `answer`; `owner`, the pid and start time of who waits; and `claim`, which is
- * made once, by the shell that may ask, whose pid it holds, or by the owner that waits no longer.
+ * its identity; the FIFO `answer`; `owner`, the pid and start time of the process that waits; and
+ * `claim`, which is made once: by the shell that may ask, whose pid it holds, or by the owner when it
+ * stops waiting.
  */
 export class Slot implements Disposable {
   /** The FIFO from which the line of the shell that asks is read. */

@@ -27,8 +27,8 @@ export interface MountParameters {
 /**
  * Calls mount(2).
  *
- * @param operation Says in the error what the call is for.
- * @param what Says there what is mounted where.
+ * @param operation Purpose of the call, for the error.
+ * @param what Source and target of the mount, for the error.
  * @throws LinuxError
  */
 export function callMount(parameters: MountParameters, operation: string, what: string): void {

@@ -37,7 +37,7 @@ Deno.test("takePort: connections that have ended are no reason to refuse a port"
   const { port } = listener.addr;
   const client = await Deno.connect({ hostname: "127.0.0.1", port });
   const server = await listener.accept();
-  // Who closes first is in TIME_WAIT.
+  // The end that closes first is in TIME_WAIT.
   server.close();
   await client.read(new Uint8Array(1));
   client.close();

@@ -19,7 +19,7 @@ interface KillPlace {
   readonly limited: string;
 }
 
-/** What an {@linkcode OomLog} is told, and tells, besides the log. */
+/** Options and callbacks of an {@linkcode OomLog}, besides the log. */
 export interface OomLogOptions {
   /** Result of {@linkcode cgroupHierarchies}, which is called when it is needed if this is left out. */
   readonly hierarchies?: readonly Hierarchy[];

@@ -35,7 +35,7 @@ export interface OomWatchOptions {
    * by {@linkcode OomWatch.check} alone.
    */
   readonly poller?: Poller;
-  /** Tells of kills in a cgroup that is gone before its counters are read. */
+  /** Reports kills in a cgroup that is gone before its counters are read. */
   readonly log?: OomLog | undefined;
   /** Called once per OOM kill. */
   readonly onOom: (kill: OomKill) => void;

@@ -65,7 +65,7 @@ claim() {
 # called, and reads its answer. Fails where berth has to be started: stdin was not read then.
 ask() {
   [ "$waiting" ] && [ -O "$waiting" ] || return
-  # Who waits in the second has been a shim, and does not wait there for long.
+  # The process that waits in the second has been a shim, and does not wait there for long.
   claim "$second" || claim "$first" || return
   said= kind= answer=
   {
