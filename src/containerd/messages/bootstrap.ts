@@ -18,12 +18,12 @@ export const BootstrapParams = message({
   socket_dir: [9, "string"],
 });
 
-const RuntimeVersion = message({ version: [1, "string"], revision: [2, "string"] });
+const RuntimeVersionMessage = message({ version: [1, "string"], revision: [2, "string"] });
 
 /** containerd.types.RuntimeInfo, the output of `-info`. */
 export const ShimInfo = message({
   name: [1, "string"],
-  version: [2, RuntimeVersion],
+  version: [2, RuntimeVersionMessage],
   options: [3, Any],
   features: [4, Any],
   annotations: [5, "map"],

@@ -12,7 +12,7 @@ const Envelope = message({
 
 export const ForwardRequest = message({ envelope: [1, Envelope] });
 
-const TaskIo = message({
+const TaskIoMessage = message({
   stdin: [1, "string"],
   stdout: [2, "string"],
   stderr: [3, "string"],
@@ -23,7 +23,7 @@ export const TaskCreate = message({
   container_id: [1, "string"],
   bundle: [2, "string"],
   rootfs: [3, Mount, "repeated"],
-  io: [4, TaskIo],
+  io: [4, TaskIoMessage],
   checkpoint: [5, "string"],
   pid: [6, "uint32"],
 });

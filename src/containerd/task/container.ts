@@ -25,7 +25,7 @@ import { untilRead } from "./until_read.ts";
 /** How long a delete waits for the output to be copied, in milliseconds. */
 const COPY_WITHIN = 10_000;
 
-type Request = Decoded<typeof CreateRequest>;
+type DecodedCreate = Decoded<typeof CreateRequest>;
 
 /** The stdio of one process as containerd has given it, and the program that logs it. */
 interface ProcessIo {
@@ -64,7 +64,7 @@ export class TaskContainer {
   /** Its cgroup, once it was created; known also when init has exited. */
   #cgroup: Cgroup | undefined;
 
-  private constructor(context: TaskContext, request: Request) {
+  private constructor(context: TaskContext, request: DecodedCreate) {
     this.#context = context;
     this.id = request.id;
     this.bundle = request.bundle;
@@ -93,7 +93,7 @@ export class TaskContainer {
   /** Creates the container that a request asks for. On failure nothing is left of it. */
   static async create(
     context: TaskContext,
-    request: Request,
+    request: DecodedCreate,
   ): Promise<{ container: TaskContainer; pid: number }> {
     const paths = bundlePaths(request.bundle);
     const spec = readJson<Record<string, unknown>>(paths.config);

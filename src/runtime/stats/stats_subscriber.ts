@@ -13,7 +13,7 @@ import { logFailure } from "../util/log_failure.ts";
 export type StatsFilter = ParsedParamsOf<DaemonContract, "stats.subscribe">;
 
 /** One container in a reading. */
-type Sample = DaemonNotifications["stats.tick"]["containers"][number];
+type ContainerSample = DaemonNotifications["stats.tick"]["containers"][number];
 
 /** A reading is left out while more than this is queued for the subscriber, in bytes. */
 const QUEUE_HIGH = 256 * 1024;
@@ -65,10 +65,10 @@ export class StatsSubscriber implements Disposable {
     this.#timer = setTimeout(() => this.#tick(), delay);
   }
 
-  #read(): Sample[] {
+  #read(): ContainerSample[] {
     const before = this.#last;
     const latest = new Map<string, Stats>();
-    const samples: Sample[] = [];
+    const samples: ContainerSample[] = [];
     for (const container of this.#containers) {
       const { id, bundle: { record: { instance, labels } } } = container;
       if (!(this.#ids?.has(id) ?? true) || !hasLabels(labels, this.#labels)) continue;
@@ -88,16 +88,16 @@ export class StatsSubscriber implements Disposable {
     return samples.sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
-  #send(samples: readonly Sample[]): void {
+  #send(samples: readonly ContainerSample[]): void {
     const timestamp = new Date().toISOString();
-    const send = (containers: Sample[], more: boolean) =>
+    const send = (containers: ContainerSample[], more: boolean) =>
       this.#peer.notify("stats.tick", {
         subscription: this.id,
         timestamp,
         containers,
         ...(more ? { more } : {}),
       });
-    let part: Sample[] = [];
+    let part: ContainerSample[] = [];
     let size = 0;
     for (const sample of samples) {
       if (size > MAX_PAGE_TEXT) {
