@@ -7,7 +7,7 @@ import { TtrpcClient } from "./client.ts";
 import { encodeFrame, FRAME, FrameReader, MAX_DATA } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";
 import { serveConnection, type TtrpcRouter } from "./server.ts";
-import { pair, sendAll, settled } from "./server_testing.ts";
+import { pair, requests, sendAll, settled } from "./server_testing.ts";
 
 const hang = (_payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -48,9 +48,7 @@ const call = (client: TtrpcClient, method: string, payload = new Uint8Array()) =
 async function answerTo(...frames: Uint8Array[]) {
   const [server, conn] = pair();
   const served = serveConnection(server, router);
-  for (const frame of frames) {
-    for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
-  }
+  await sendAll(conn, frames);
   const frame = await new FrameReader((buffer) => conn.read(buffer)).next();
   conn.close();
   await served;
@@ -94,14 +92,6 @@ Deno.test("serveConnection counts a call that waits no longer than it does", asy
     for (let n = 0; n < 4100; n++) assert.deepEqual(await call(client, "waited", payload), payload);
   }, 65_536);
 });
-
-/** Requests of a method `count` times, on streams 1, 3, 5, … */
-function* requests(count: number, payload = new Uint8Array()) {
-  const data = encode(Request, { service: "test", method: "count", payload });
-  for (let n = 0; n < count; n++) {
-    yield encodeFrame({ stream: 2 * n + 1, type: FRAME.request, data });
-  }
-}
 
 Deno.test("serveConnection reads no more while a client leaves 16 MiB of answers unread", async () => {
   const [server, conn] = pair(65_536);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Connections for tests of the server.
+import { encode } from "../protobuf/codec.ts";
+import { encodeFrame, FRAME } from "./frame.ts";
+import { Request } from "./messages.ts";
 import type { TtrpcConn } from "./server.ts";
 
 /** Two ends of a connection; a write is read in pieces of `piece` bytes at most. */
@@ -34,6 +37,18 @@ export function pair(piece = 4096): [TtrpcConn, TtrpcConn] {
   const there = new TransformStream<Uint8Array, Uint8Array>();
   const back = new TransformStream<Uint8Array, Uint8Array>();
   return [end(there.readable, back.writable), end(back.readable, there.writable)];
+}
+
+/** Makes the frames of a connection's first calls of `method`, all with one payload. */
+export function* requests(
+  count: number,
+  payload = new Uint8Array(),
+  method = "count",
+): Generator<Uint8Array> {
+  const data = encode(Request, { service: "test", method, payload });
+  for (let n = 0; n < count; n++) {
+    yield encodeFrame({ stream: 2 * n + 1, type: FRAME.request, data });
+  }
 }
 
 /** Writes frames as fast as they are taken; resolves when the last one is. */
